@@ -116,6 +116,7 @@ mod nothing_may_be_evicted;
 mod number_that_is_none;
 mod number_written_otherwise;
 mod open_to_anybody;
+mod option_of_another_setting;
 mod outdated_document;
 mod overdue_rotation;
 mod overlapping_singleton;
@@ -398,6 +399,7 @@ pub static RULES: &[&Rule] = &[
     &global_left_out::RULE,                   // a value without the global one that stands in for it
     &webhook_unlike_its_siblings::RULE,       // a webhook that leaves out what the others say
     &values_changed_by_a_template::RULE,      // values that a template writes into
+    &option_of_another_setting::RULE,         // options that were copied
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

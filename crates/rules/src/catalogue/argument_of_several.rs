@@ -130,6 +130,12 @@ const IN_ONE: &str = "the program gets both as one word, and knows no such optio
 
 /// What is wrong with an argument, what comes of it, and how much that weighs.
 fn wrong(text: &str) -> Option<(String, &'static str, Severity)> {
+    // `--- -a`: what was to be the next item of the list stands behind the end of the options.
+    let dashes = &text[..text.len() - text.trim_start_matches('-').len()];
+    let behind = text[dashes.len()..].strip_prefix(' ').map(str::trim_start);
+    if let Some((second, _)) = behind.filter(|_| !dashes.is_empty()).and_then(self::option) {
+        return Some((format!("is `{dashes}` and `{second}` in one"), IN_ONE, Severity::Warning));
+    }
     let (option, value) = option(text)?;
     if let Some(quoted) = within_quotes(value) {
         // What is more than a word may be a text that the program reads itself.

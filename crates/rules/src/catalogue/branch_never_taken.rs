@@ -10,6 +10,7 @@ mod same_file;
 mod table_of_nobody;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use landfall_chart::{Chart, Rendered, Values, values_to_json};
@@ -29,7 +30,7 @@ use self::table_of_nobody::of_no_table;
 use super::value_that_prints_nothing::{Dot, bare_path, declares, is_not_at_hand, moved, operand, table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
-use crate::texts::{Text, gather, own_texts, unquoted};
+use crate::texts::{Text, gather, ifs, own_texts, unquoted};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF286",
@@ -325,6 +326,7 @@ fn misspelt(rendered: &Rendered, fuller: &Fuller<'_>) -> Vec<(Place, String, Str
     let values = values_to_json(&rendered.values);
     let texts = texts(chart);
     for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("NOTES.txt")) {
+        let branches = OnceCell::new();
         for (start, action) in actions(text) {
             let is_comment = action.trim_start_matches(['-', ' ', '\n']).starts_with("/*");
             if is_comment || bare_path(action, &Dot::Root).is_some() {
@@ -334,7 +336,10 @@ fn misspelt(rendered: &Rendered, fuller: &Fuller<'_>) -> Vec<(Place, String, Str
                 let steps: Vec<&str> = path.split('.').collect();
                 let slip = slip_of(&values, &steps).filter(|near| !is_plural(&path, near));
                 // What a refusal tells of a path is in quotes.
-                let near = slip.or_else(|| fuller.meant(&path).filter(|_| mentions(&unquoted(action), &path)));
+                let branch = || branches.get_or_init(|| ifs(text)).iter().find(|it| it.at == start);
+                let turned_round = || fuller.turned_round(&path, text.get(branch()?.body.start..branch()?.end)?);
+                let other = || fuller.meant(&path).or_else(turned_round);
+                let near = slip.or_else(|| other().filter(|_| mentions(&unquoted(action), &path)));
                 let Some(near) = near.filter(|_| is_missing(rendered, &spoken_of, &steps)) else { continue };
                 // One of two names may be that of an older version.
                 let others = [FALLING_BACK, &["or"]].concat();

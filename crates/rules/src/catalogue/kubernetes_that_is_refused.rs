@@ -1,4 +1,4 @@
-use landfall_chart::is_compatible;
+use landfall_chart::{Chart, is_compatible};
 use landfall_diag::{Finding, Place, Severity, Spot};
 
 use crate::rule::Rule;
@@ -25,13 +25,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             if wanted.is_empty() || is_compatible(wanted, found) {
                 continue;
             }
-            let line = chart.raw_file("Chart.yaml").and_then(|file| {
-                let text = file.text();
-                let at = text.lines().position(|line| line.starts_with("kubeVersion"))?;
-                let source = text.lines().nth(at).map(str::to_owned);
-                Some(Place { source, ..Place::line(chart.path_of("Chart.yaml"), u32::try_from(at).ok()? + 1) })
-            });
-            let place = line.unwrap_or_else(|| Place::file(chart.path_of("Chart.yaml")));
+            let place = kube_version_of(chart);
             findings.push(
                 RULE.finding(format!(
                     "chart `{}` refuses Kubernetes {found}: it takes `{wanted}`",
@@ -43,4 +37,15 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The line of Chart.yaml that says which Kubernetes a chart takes.
+pub(super) fn kube_version_of(chart: &Chart) -> Place {
+    let line = chart.raw_file("Chart.yaml").and_then(|file| {
+        let text = file.text();
+        let at = text.lines().position(|line| line.starts_with("kubeVersion"))?;
+        let source = text.lines().nth(at).map(str::to_owned);
+        Some(Place { source, ..Place::line(chart.path_of("Chart.yaml"), u32::try_from(at).ok()? + 1) })
+    });
+    line.unwrap_or_else(|| Place::file(chart.path_of("Chart.yaml")))
 }

@@ -1,7 +1,10 @@
 mod manifest;
 
+use std::collections::BTreeMap;
+
 use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
 use landfall_object::references::{Need, references};
 
 use crate::rule::Rule;
@@ -33,17 +36,83 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .at(made.spot_at("metadata.annotations[helm.sh/hook]")),
         );
     }
+    findings.extend(rights(subject));
     findings.extend(manifest::of_first_day(subject));
     findings
 }
 
+/// Accounts that pods run under, and their rights, that are made with the first installation alone.
+fn rights(subject: &Subject<'_>) -> Vec<Finding> {
+    let is_made =
+        |it: &&Desired| is_hook_of(it, &[HookEvent::PreInstall, HookEvent::PostInstall]) && !subject.is_borrowed(it);
+    let made: Vec<&Desired> = subject.objects().filter(is_made).filter(|it| is_right(&it.object)).collect();
+    if made.is_empty() {
+        return Vec::new();
+    }
+    let mut users: BTreeMap<(&str, &str), &Desired> = BTreeMap::new();
+    for (user, template) in subject.pods().filter(|(it, _)| it.role == Role::Manifest) {
+        if let Some(account) = template.spec.get("serviceAccountName").and_then(|it| it.as_str()) {
+            users.entry((user.object.namespace().unwrap_or_default(), account)).or_insert(user);
+        }
+    }
+    let of_account = |namespace: &str, name: &str| users.get(&(namespace, name)).copied();
+    let of_binding = |binding: &Object| {
+        binding.list_at("/subjects").iter().filter(|it| it["kind"] == "ServiceAccount").find_map(|it| {
+            let namespace = it["namespace"].as_str().or(binding.namespace()).unwrap_or_default();
+            of_account(namespace, it["name"].as_str()?)
+        })
+    };
+    let is_binding = |object: &Object| matches!(object.kind(), "RoleBinding" | "ClusterRoleBinding");
+    let bindings: Vec<&Object> = subject.objects().map(|it| &it.object).filter(|it| is_binding(it)).collect();
+    let user_of = |object: &Object| match object.kind() {
+        "ServiceAccount" => of_account(object.namespace().unwrap_or_default(), object.name()),
+        "Role" | "ClusterRole" => bindings.iter().find_map(|binding| {
+            let role = binding.at("/roleRef")?;
+            let is_it = role["kind"] == object.kind() && role["name"] == object.name();
+            let is_near = object.kind() == "ClusterRole" || binding.namespace() == object.namespace();
+            of_binding(binding).filter(|_| is_it && is_near)
+        }),
+        _ => of_binding(object),
+    };
+    let of = |made: &&Desired| {
+        let user = user_of(&made.object)?;
+        let (kind, name) = (made.object.kind(), made.object.name());
+        let finding = RULE.finding(format!(
+            "{kind} `{name}` is made by hooks of the first installation alone, and {} `{}` runs with it",
+            user.object.kind(),
+            user.object.name()
+        ));
+        let policy = made.object.annotation("helm.sh/hook-delete-policy").unwrap_or_default();
+        let is_made_room_for =
+            policy.is_empty() || policy.contains("before-hook-creation") || policy.contains("succeeded");
+        let because = match is_made_room_for {
+            true => "no upgrade changes it or brings it back, and it stays when the release is gone".to_owned(),
+            false => format!(
+                "no upgrade changes it or brings it back, and with `{policy}` it stays when the release is gone: the next installation \
+                 is refused, for it is there"
+            ),
+        };
+        Some(finding.because(because).at(made.spot_at("metadata.annotations[helm.sh/hook]")))
+    };
+    made.iter().filter_map(of).collect()
+}
+
+fn is_right(object: &Object) -> bool {
+    let is_account = object.group().is_empty() && object.kind() == "ServiceAccount";
+    is_account || object.group() == "rbac.authorization.k8s.io"
+}
+
+/// Whether an object is a hook of these events and of no other.
+fn is_hook_of(desired: &Desired, of: &[HookEvent]) -> bool {
+    let Role::Hook { events, .. } = &desired.role else { return false };
+    !events.is_empty() && events.iter().all(|it| of.contains(it))
+}
+
 /// Whether a Secret or ConfigMap is a hook of the first installation and of nothing else.
 fn is_of_first_day(desired: &Desired) -> bool {
-    let Role::Hook { events, .. } = &desired.role else { return false };
     desired.object.group().is_empty()
         && matches!(desired.object.kind(), "Secret" | "ConfigMap")
-        && !events.is_empty()
-        && events.iter().all(|it| *it == HookEvent::PreInstall)
+        && is_hook_of(desired, &[HookEvent::PreInstall])
 }
 
 /// A workload that lasts and does not start without an object.

@@ -1,11 +1,13 @@
 mod branches;
 mod counted;
+mod documents;
 mod kept;
 
 use std::collections::HashSet;
 
 use landfall_diag::{Finding, Severity};
 
+use self::documents::Documents;
 use crate::pods::Container;
 use crate::rule::Rule;
 use crate::scripts::given_script;
@@ -35,7 +37,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(counted::in_container(desired, &container));
             let Some((field, flags, script)) = given_script(&container) else { continue };
             let at = || desired.spot_at(&format!("{}.{field}", container.path));
-            if let Some(option) = cut_off(script) {
+            // What is handed to another program is not the shell's.
+            if let Some(option) = cut_off(&Documents::of(script).rest) {
                 findings.push(
                     RULE.finding(format!(
                         "the script of container `{}` has a line that begins with `{option}`",
@@ -66,6 +69,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 /// What is wrong with a script wherever it stands and whatever its variables are.
 fn slips(whose: &str, script: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if let Some(word) = Documents::of(script).unended {
+        findings.push(
+            RULE.finding(format!("{whose} ends its document with an indented `{word}`, which does not end it"))
+                .because("the shell reads on to the end of the script: nothing behind it is run, and all of it stands in the document")
+                .help(format!("write `{word}` at the beginning of its line, or `<<-` with tabs in front")),
+        );
+    }
     if let Some(open) = left_open(script) {
         findings.push(
             RULE.finding(format!("{whose} has {open}"))
@@ -107,10 +117,6 @@ fn refuses_unset(line: &str) -> bool {
 
 /// An option at the beginning of a line whose command ended with the line before.
 fn cut_off(script: &str) -> Option<&str> {
-    // What is handed to another program is not the shell's.
-    if script.contains("<<") {
-        return None;
-    }
     let mut before: Option<&str> = None;
     let mut at = 0;
     for line in script.split_inclusive('\n') {

@@ -2,9 +2,11 @@ mod minor;
 
 use std::collections::BTreeSet;
 
-use landfall_diag::{Finding, Place, Severity};
+use landfall_chart::is_compatible;
+use landfall_diag::{Finding, Place, Severity, Spot};
 
 use self::minor::{MINOR, Misuse, misused};
+use super::kubernetes_that_is_refused::kube_version_of;
 use crate::rule::Rule;
 use crate::subject::Subject;
 use crate::texts::{actions, delivered_texts};
@@ -53,6 +55,33 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .help(format!("write `{bound}-0`"))
             .at(spot),
         );
+    }
+    findings.extend(refused(subject));
+    findings
+}
+
+/// Charts whose `kubeVersion` takes the cluster's version and not the one that a provider makes of it.
+fn refused(subject: &Subject<'_>) -> Vec<Finding> {
+    let version = &subject.cluster.version;
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for chart in unit.rendered.charts.iter().map(|it| &it.processed) {
+            let wanted = &chart.metadata.kube_version;
+            let of_a_provider = format!("{}-gke.1", version.split(['-', '+']).next().unwrap_or_default());
+            if wanted.is_empty() || !is_compatible(wanted, version) || is_compatible(wanted, &of_a_provider) {
+                continue;
+            }
+            let place = kube_version_of(chart);
+            findings.push(
+                RULE.finding(format!(
+                    "`kubeVersion: {wanted}` takes no Kubernetes whose version has a part behind a dash"
+                ))
+                .keyed(format!("{} kubeVersion", place.file))
+                .because(format!("{of_a_provider} counts as one before {version}: the whole chart is refused there"))
+                .help("write `-0` behind each bound: `>=1.25.0-0`")
+                .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }),
+            );
+        }
     }
     findings
 }

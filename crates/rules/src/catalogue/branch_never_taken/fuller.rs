@@ -1,7 +1,7 @@
 //! Names beside each other of which one has all words of the other, in their order, and some more.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::{Chart, Rendered, values_to_json};
 use serde_json::Value;
@@ -17,6 +17,8 @@ pub(super) struct Fuller<'c> {
     readers: Vec<Cow<'c, str>>,
     /// The paths that are asked for and that nobody declares.
     asked: BTreeSet<String>,
+    /// The declared keys of tables at the top, by the words of both.
+    by_words: BTreeMap<Vec<String>, Vec<(String, String)>>,
 }
 
 impl<'c> Fuller<'c> {
@@ -28,7 +30,15 @@ impl<'c> Fuller<'c> {
             .flat_map(|(_, text)| actions(text).flat_map(|(_, action)| asked_for(action)).collect::<Vec<_>>())
             .filter(is_undeclared)
             .collect();
-        Fuller { chart, values: values_to_json(&rendered.values), readers: readers(chart), asked }
+        let values = values_to_json(&rendered.values);
+        let mut by_words: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, table) in values.as_object().into_iter().flatten() {
+            for key in table.as_object().into_iter().flatten().map(|(key, _)| key) {
+                let both = sorted(words(name).into_iter().chain(words(key)).collect());
+                by_words.entry(both).or_default().push((name.clone(), key.clone()));
+            }
+        }
+        Fuller { chart, values, readers: readers(chart), asked, by_words }
     }
 
     /// The only declared path beside an undeclared one whose key has words more or less than the other's, where nothing reads it.
@@ -46,6 +56,19 @@ impl<'c> Fuller<'c> {
         let only = unread.next()?.join(".");
         let is_clear = unread.next().is_none() && !self.is_asked_for_otherwise(path, &only) && !self.falls_back(path);
         is_clear.then_some(only)
+    }
+
+    /// The only declared value of a table whose words are those of an undeclared name at the top, in whatever order, where a branch asks
+    /// for that name and says nothing of the table: `webhook.enable` for `enableWebhook`.
+    pub(super) fn turned_round(&self, path: &str, branch: &str) -> Option<String> {
+        let [(table, key)] = self.by_words.get(&sorted(words(path)))?.as_slice() else { return None };
+        let is_open = !path.contains('.') && !is_of_a_part(self.chart, table) && !is_not_at_hand(self.chart, &[path]);
+        // Who refuses an older name has to say it.
+        let is_of_word = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
+        let table_of_values = format!(".Values.{table}");
+        let mut named = branch.split(&table_of_values).skip(1);
+        let is_silent = named.all(|behind| behind.starts_with(is_of_word)) && !branch.contains("fail ");
+        (is_open && is_silent && !self.falls_back(path)).then(|| format!("{table}.{key}"))
     }
 
     /// Whether anything may read a path: by its own name, as a part of something, or by its key alone.
@@ -84,6 +107,13 @@ pub(super) fn readers(chart: &Chart) -> Vec<Cow<'_, str>> {
     let is_library = |below: &&Chart| below.metadata.kind == "library" || below.name().ends_with("common");
     chart.dependencies.iter().filter(is_library).for_each(|below| found.extend(readers(below)));
     found
+}
+
+/// Words in one order, a switch called one way.
+fn sorted(mut words: Vec<String>) -> Vec<String> {
+    words.iter_mut().filter(|it| *it == "enabled").for_each(|it| "enable".clone_into(it));
+    words.sort();
+    words
 }
 
 /// A path's table and its key.
