@@ -37,8 +37,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(counted::in_container(desired, &container));
             let Some((field, flags, script)) = given_script(&container) else { continue };
             let at = || desired.spot_at(&format!("{}.{field}", container.path));
-            // What is handed to another program is not the shell's.
-            if let Some(option) = cut_off(&Documents::of(script).rest) {
+            if let Some(option) = cut_off(script) {
                 findings.push(
                     RULE.finding(format!(
                         "the script of container `{}` has a line that begins with `{option}`",
@@ -116,7 +115,9 @@ fn refuses_unset(line: &str) -> bool {
 }
 
 /// An option at the beginning of a line whose command ended with the line before.
-fn cut_off(script: &str) -> Option<&str> {
+fn cut_off(script: &str) -> Option<String> {
+    // What is handed to another program is not the shell's.
+    let script = Documents::of(script).rest;
     let mut before: Option<&str> = None;
     let mut at = 0;
     for line in script.split_inclusive('\n') {
@@ -125,7 +126,7 @@ fn cut_off(script: &str) -> Option<&str> {
             bare.strip_prefix("--").is_some_and(|rest| rest.starts_with(|it: char| it.is_ascii_lowercase()));
         let ended = before.is_some_and(|before| !before.ends_with('\\') && !before.is_empty());
         if is_option && ended && !is_within(&script[..at]) {
-            return bare.split(['=', ' ']).next();
+            return bare.split(['=', ' ']).next().map(str::to_owned);
         }
         at += line.len();
         // An empty line ends what the one before it went on with.
@@ -365,7 +366,7 @@ mod tests {
             ("run\n-- a\n", None),
             ("--a\n", None),
         ] {
-            assert_eq!(cut_off(script), option, "{script}");
+            assert_eq!(cut_off(script).as_deref(), option, "{script}");
         }
     }
 
