@@ -1,5 +1,7 @@
 //! The commands of a shell's script, as far as they can be told apart without running it.
 
+use std::ops::Range;
+
 /// A command: its words, and the files that it reads and writes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Command {
@@ -22,15 +24,40 @@ impl Command {
     }
 }
 
+/// A text that stands in a script and is a command's input.
+pub(crate) struct Document {
+    /// The line that ends it.
+    pub(crate) end: String,
+    /// Where it stands, that line with it.
+    pub(crate) range: Range<usize>,
+    /// Whether that line is there.
+    pub(crate) is_ended: bool,
+}
+
 /// The commands of a script, in their order.
 pub(crate) fn commands(script: &str) -> Vec<Command> {
-    let mut reader =
-        Reader { text: script, at: 0, found: Vec::new(), current: Command::default(), documents: Vec::new() };
+    read(script).found
+}
+
+/// The documents of a script, in their order; those of substitutions left out.
+pub(crate) fn documents(script: &str) -> Vec<Document> {
+    read(script).documents
+}
+
+fn read(script: &str) -> Reader<'_> {
+    let mut reader = Reader {
+        text: script,
+        at: 0,
+        found: Vec::new(),
+        current: Command::default(),
+        announced: Vec::new(),
+        documents: Vec::new(),
+    };
     while let Some(letter) = reader.letter() {
         reader.step(letter);
     }
     reader.end(false);
-    reader.found
+    reader
 }
 
 /// Where a document ends that was announced, and whether tabs in front of it are left out.
@@ -46,7 +73,8 @@ struct Reader<'s> {
     at: usize,
     found: Vec<Command>,
     current: Command,
-    documents: Vec<Announced>,
+    announced: Vec<Announced>,
+    documents: Vec<Document>,
 }
 
 impl Reader<'_> {
@@ -119,7 +147,7 @@ impl Reader<'_> {
         let word = self.word();
         match signs {
             1 => self.current.from.push(word),
-            2 => self.documents.push(Announced { end: word, is_indented, command: None }),
+            2 => self.announced.push(Announced { end: word, is_indented, command: None }),
             _ => {}
         }
     }
@@ -133,7 +161,7 @@ impl Reader<'_> {
         let mut command = std::mem::take(&mut self.current);
         command.may_fail |= is_excused;
         without_keywords(&mut command);
-        let announced = self.documents.iter_mut().filter(|it| it.command.is_none());
+        let announced = self.announced.iter_mut().filter(|it| it.command.is_none());
         let mut is_needed = !command.words.is_empty() || !command.into.is_empty();
         for document in announced {
             document.command = Some(self.found.len());
@@ -146,8 +174,8 @@ impl Reader<'_> {
 
     /// The documents that were announced in the line that has ended.
     fn read_documents(&mut self) {
-        for document in std::mem::take(&mut self.documents) {
-            let mut text = String::new();
+        for document in std::mem::take(&mut self.announced) {
+            let (mut text, from, mut is_ended) = (String::new(), self.at, false);
             while self.at < self.text.len() {
                 let line = self.rest().split_inclusive('\n').next().unwrap_or_default();
                 let bare = line.trim_end_matches(['\n', '\r']);
@@ -157,9 +185,11 @@ impl Reader<'_> {
                 }
                 self.at += line.len();
                 if is_end {
+                    is_ended = true;
                     break;
                 }
             }
+            self.documents.push(Document { end: document.end, range: from..self.at, is_ended });
             if let Some(command) = document.command.and_then(|at| self.found.get_mut(at)) {
                 command.document = Some(text);
             }

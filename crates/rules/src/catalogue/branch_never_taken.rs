@@ -336,8 +336,10 @@ fn misspelt(rendered: &Rendered, fuller: &Fuller<'_>) -> Vec<(Place, String, Str
                 let steps: Vec<&str> = path.split('.').collect();
                 let slip = slip_of(&values, &steps).filter(|near| !is_plural(&path, near));
                 // What a refusal tells of a path is in quotes.
-                let branch = || branches.get_or_init(|| ifs(text)).iter().find(|it| it.at == start);
-                let turned_round = || fuller.turned_round(&path, text.get(branch()?.body.start..branch()?.end)?);
+                let turned_round = || {
+                    let branch = branches.get_or_init(|| ifs(text)).iter().find(|it| it.at == start)?;
+                    fuller.turned_round(&path, &text[branch.body.start..branch.end])
+                };
                 let other = || fuller.meant(&path).or_else(turned_round);
                 let near = slip.or_else(|| other().filter(|_| mentions(&unquoted(action), &path)));
                 let Some(near) = near.filter(|_| is_missing(rendered, &spoken_of, &steps)) else { continue };

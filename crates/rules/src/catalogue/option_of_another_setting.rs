@@ -52,7 +52,7 @@ struct Printed<'t> {
     value: &'t str,
 }
 
-/// The options that a text prints for two settings, and is called after the one of them.
+/// The options that a text prints for two settings and that are called after one of them.
 fn copied(text: &str) -> Vec<Copied<'_>> {
     let mut all: BTreeMap<&str, Vec<Printed<'_>>> = BTreeMap::new();
     for printed in ifs(text).iter().filter_map(|it| printed(text, it)) {

@@ -62,8 +62,8 @@ fn rights(subject: &Subject<'_>) -> Vec<Finding> {
             of_account(namespace, it["name"].as_str()?)
         })
     };
-    let is_binding = |object: &Object| matches!(object.kind(), "RoleBinding" | "ClusterRoleBinding");
-    let bindings: Vec<&Object> = subject.objects().map(|it| &it.object).filter(|it| is_binding(it)).collect();
+    let bindings = ["RoleBinding", "ClusterRoleBinding"].into_iter().flat_map(|kind| subject.of_kind(RBAC, kind));
+    let bindings: Vec<&Object> = bindings.map(|it| &it.object).collect();
     let user_of = |object: &Object| match object.kind() {
         "ServiceAccount" => of_account(object.namespace().unwrap_or_default(), object.name()),
         "Role" | "ClusterRole" => bindings.iter().find_map(|binding| {
@@ -97,9 +97,11 @@ fn rights(subject: &Subject<'_>) -> Vec<Finding> {
     made.iter().filter_map(of).collect()
 }
 
+const RBAC: &str = "rbac.authorization.k8s.io";
+
 fn is_right(object: &Object) -> bool {
     let is_account = object.group().is_empty() && object.kind() == "ServiceAccount";
-    is_account || object.group() == "rbac.authorization.k8s.io"
+    is_account || object.group() == RBAC
 }
 
 /// Whether an object is a hook of these events and of no other.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use landfall_diag::{Finding, Severity};
 
-use self::documents::Documents;
+use self::documents::{unended, without_documents};
 use crate::pods::Container;
 use crate::rule::Rule;
 use crate::scripts::given_script;
@@ -68,7 +68,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 /// What is wrong with a script wherever it stands and whatever its variables are.
 fn slips(whose: &str, script: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some(word) = Documents::of(script).unended {
+    if let Some(word) = unended(script) {
         findings.push(
             RULE.finding(format!("{whose} ends its document with an indented `{word}`, which does not end it"))
                 .because("the shell reads on to the end of the script: nothing behind it is run, and all of it stands in the document")
@@ -117,7 +117,7 @@ fn refuses_unset(line: &str) -> bool {
 /// An option at the beginning of a line whose command ended with the line before.
 fn cut_off(script: &str) -> Option<String> {
     // What is handed to another program is not the shell's.
-    let script = Documents::of(script).rest;
+    let script = without_documents(script)?;
     let mut before: Option<&str> = None;
     let mut at = 0;
     for line in script.split_inclusive('\n') {

@@ -1,6 +1,7 @@
 //! Names beside each other of which one has all words of the other, in their order, and some more.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::{Chart, Rendered, values_to_json};
@@ -18,7 +19,7 @@ pub(super) struct Fuller<'c> {
     /// The paths that are asked for and that nobody declares.
     asked: BTreeSet<String>,
     /// The declared keys of tables at the top, by the words of both.
-    by_words: BTreeMap<Vec<String>, Vec<(String, String)>>,
+    by_words: OnceCell<ByWords>,
 }
 
 impl<'c> Fuller<'c> {
@@ -30,14 +31,7 @@ impl<'c> Fuller<'c> {
             .flat_map(|(_, text)| actions(text).flat_map(|(_, action)| asked_for(action)).collect::<Vec<_>>())
             .filter(is_undeclared)
             .collect();
-        let values = values_to_json(&rendered.values);
-        let mut by_words: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (name, table) in values.as_object().into_iter().flatten() {
-            for key in table.as_object().into_iter().flatten().map(|(key, _)| key) {
-                let both = sorted(words(name).into_iter().chain(words(key)).collect());
-                by_words.entry(both).or_default().push((name.clone(), key.clone()));
-            }
-        }
+        let (values, by_words) = (values_to_json(&rendered.values), OnceCell::new());
         Fuller { chart, values, readers: readers(chart), asked, by_words }
     }
 
@@ -61,12 +55,13 @@ impl<'c> Fuller<'c> {
     /// The only declared value of a table whose words are those of an undeclared name at the top, in whatever order, where a branch asks
     /// for that name and says nothing of the table: `webhook.enable` for `enableWebhook`.
     pub(super) fn turned_round(&self, path: &str, branch: &str) -> Option<String> {
-        let [(table, key)] = self.by_words.get(&sorted(words(path)))?.as_slice() else { return None };
+        let by_words = self.by_words.get_or_init(|| by_words(&self.values));
+        let [(table, key)] = by_words.get(&sorted(words(path)))?.as_slice() else { return None };
         let is_open = !path.contains('.') && !is_of_a_part(self.chart, table) && !is_not_at_hand(self.chart, &[path]);
-        // Who refuses an older name has to say it.
         let is_of_word = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
         let table_of_values = format!(".Values.{table}");
         let mut named = branch.split(&table_of_values).skip(1);
+        // Who refuses an older name has to say it.
         let is_silent = named.all(|behind| behind.starts_with(is_of_word)) && !branch.contains("fail ");
         (is_open && is_silent && !self.falls_back(path)).then(|| format!("{table}.{key}"))
     }
@@ -106,6 +101,20 @@ pub(super) fn readers(chart: &Chart) -> Vec<Cow<'_, str>> {
     found.extend(chart.raw_file("values.yaml").map(|file| file.text()));
     let is_library = |below: &&Chart| below.metadata.kind == "library" || below.name().ends_with("common");
     chart.dependencies.iter().filter(is_library).for_each(|below| found.extend(readers(below)));
+    found
+}
+
+/// Tables at the top with one of their keys, by the words of both in one order.
+type ByWords = BTreeMap<Vec<String>, Vec<(String, String)>>;
+
+fn by_words(values: &Value) -> ByWords {
+    let mut found = ByWords::new();
+    for (name, table) in values.as_object().into_iter().flatten() {
+        for key in table.as_object().into_iter().flatten().map(|(key, _)| key) {
+            let both = sorted(words(name).into_iter().chain(words(key)).collect());
+            found.entry(both).or_default().push((name.clone(), key.clone()));
+        }
+    }
     found
 }
 

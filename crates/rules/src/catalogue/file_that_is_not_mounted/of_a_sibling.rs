@@ -38,7 +38,7 @@ pub(super) fn only_a_sibling_has(subject: &Subject<'_>, desired: &Desired, templ
         if settings.is_empty() {
             continue;
         }
-        let told = siblings.into_iter().find_map(|(sibling, other)| {
+        let told = siblings.find_map(|(sibling, other)| {
             let own = settings.iter().filter(|it| !other.has_config_map(it.map.object.name()));
             let own: Vec<&Settings<'_>> = own.collect();
             lacking(subject, sibling, &other, template, &own)
