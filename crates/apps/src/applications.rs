@@ -52,6 +52,15 @@ pub struct Applications {
     pub barred: Barred,
 }
 
+/// How what is live is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As it is now.
+    Fresh,
+    /// As it was read a moment ago, where that is kept: the plan that is made of it is held against what is there.
+    Lately,
+}
+
 impl Applications {
     /// The live objects that belong to an application: those that its status names and, where the store knows more,
     /// those, as far as they carry its tracking annotation; and what says so of itself where its kind is watched.
@@ -60,7 +69,7 @@ impl Applications {
     /// What the cluster refuses with.
     #[boxed]
     pub async fn tracked(&self, application: &Application) -> Result<Vec<Object>, Error> {
-        self.tracked_by(application, self.read(application).await?.as_ref(), None).await
+        self.tracked_by(application, self.read(application).await?.as_ref(), (None, Reading::Fresh)).await
     }
 
     /// The same, with the Application as it is where it lives. What only says of itself that it belongs to it does so within the
@@ -69,7 +78,7 @@ impl Applications {
         &self,
         application: &Application,
         live: Option<&Object>,
-        project: Option<&Project>,
+        (project, reading): (Option<&Project>, Reading),
     ) -> Result<Vec<Object>, Error> {
         let told = live.map(|live| live.list_at("/status/resources")).unwrap_or_default();
         let mut keys: Vec<ObjectKey> = told.iter().filter_map(resource_key).collect();
@@ -79,7 +88,10 @@ impl Applications {
         }
         keys.sort();
         keys.dedup();
-        let mut objects = self.cluster.get_all(&keys).await?;
+        let mut objects = match reading {
+            Reading::Fresh => self.cluster.get_all(&keys).await?,
+            Reading::Lately => self.cluster.get_all_lately(&keys).await?,
+        };
         objects.retain(|object| application.owns(object));
         let is_known = |claimed: &ObjectKey| keys.iter().any(|key| key.without_version() == claimed.without_version());
         let is_bound = |claimed: &ObjectKey| project.is_none_or(|project| project.permits_live(application, claimed));
@@ -164,7 +176,8 @@ impl Applications {
     #[boxed]
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
         let live = self.read(application).await?;
-        let mut tracked = self.tracked_by(application, live.as_ref(), request.project.as_ref()).await?;
+        let by = (request.project.as_ref(), Reading::Lately);
+        let mut tracked = self.tracked_by(application, live.as_ref(), by).await?;
         tracked.retain(|object| !self.excluded.excludes(application, &object.key()));
         let application = &Applications::approved(application, live.as_ref());
         let home = self.cluster.default_namespace();
@@ -189,7 +202,7 @@ impl Applications {
         project: Option<&Project>,
     ) -> Result<PreparedSync, Error> {
         let live = self.read(application).await?;
-        let mut tracked = self.tracked_by(application, live.as_ref(), project).await?;
+        let mut tracked = self.tracked_by(application, live.as_ref(), (project, Reading::Fresh)).await?;
         tracked.extend(self.hooks_of(application).await?);
         tracked.sort_by_cached_key(Object::key);
         tracked.dedup_by_key(|object| object.key());

@@ -4,6 +4,8 @@
 mod bounded;
 #[path = "it/children.rs"]
 mod children;
+#[path = "it/lately.rs"]
+mod lately;
 #[path = "it/machine.rs"]
 mod machine;
 #[path = "it/place.rs"]

@@ -205,6 +205,7 @@ impl Cluster {
             client: kube::Client::new(service, namespace),
             known: Arc::clone(&self.known),
             name: self.name.clone(),
+            recent: self.recent.clone(),
         }
     }
 }
@@ -216,7 +217,7 @@ fn was_not_sent(error: &kube::Error) -> bool {
 }
 
 /// Whether a request changes something; a dry run and a review of what somebody may do not.
-fn changes(method: &http::Method, uri: &http::Uri) -> bool {
+pub(crate) fn changes(method: &http::Method, uri: &http::Uri) -> bool {
     *method != http::Method::GET
         && !uri.query().is_some_and(|query| query.contains("dryRun="))
         && !uri.path().starts_with("/apis/authorization.k8s.io/")

@@ -7,6 +7,7 @@
 //!   observe.rs     list + watch of several kinds as one stream of changes, resuming by itself
 //!   readiness.rs   is this object ready, not yet, or never going to be (pure)
 //!   stuck.rs       why a pod can never start (pure)
+//!   several.rs     many objects in few requests; recent.rs: the same again, a moment later, in none
 //!   evidence.rs    what a person needs to see of something that failed: pod, container, reason, events, log
 //!   logs.rs        logs of a container, to the end or followed
 //!   forward.rs     connections to ports of pods
@@ -30,6 +31,7 @@ mod logs;
 mod objects;
 mod observe;
 mod readiness;
+mod recent;
 mod service;
 mod several;
 mod stuck;
@@ -45,6 +47,7 @@ pub use logs::LogOptions;
 pub use objects::{DeleteOptions, Deleted, DryRun, FieldValidation, ListOptions, Patch, Propagation, WriteOptions};
 pub use observe::{Change, Interest};
 pub use readiness::{JobWait, Readiness, readiness};
+pub use recent::Recent;
 pub use stuck::{Outlook, Stuck, stuck_pod};
 pub use under_way::client;
 
@@ -61,12 +64,14 @@ pub struct Cluster {
     pub(crate) known: Arc<discovery::Known>,
     /// What people call it, where there are several.
     pub(crate) name: Option<Arc<str>>,
+    /// Where pages are kept for a moment, for who asks for the same again.
+    pub(crate) recent: Option<Arc<Recent>>,
 }
 
 impl Cluster {
     /// A cluster behind any client.
     pub fn new(client: kube::Client) -> Self {
-        Cluster { client, known: Arc::default(), name: None }
+        Cluster { client, known: Arc::default(), name: None, recent: None }
     }
 
     /// The same, for who asks often which kinds are served and of which version the server is: an answer holds so long, and until

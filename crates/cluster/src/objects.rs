@@ -3,6 +3,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 
 use crate::discovery::{Resource, Scope, is_path_part, path_part};
+use crate::leave::changes;
 use crate::{Cluster, Error};
 
 /// Whether a write is carried out.
@@ -121,7 +122,7 @@ pub(crate) struct Page {
     pub(crate) objects: Vec<Object>,
     /// What the next part is asked for with; empty when this is the last.
     pub(crate) next: String,
-    version: String,
+    pub(crate) version: String,
 }
 
 impl Cluster {
@@ -392,7 +393,12 @@ impl Cluster {
             request = request.header("content-type", content_type);
         }
         let request = request.body(bytes.unwrap_or_default()).map_err(|error| malformed(error.to_string()))?;
-        self.value(action, request).await
+        let written = self.recent.as_ref().filter(|_| changes(request.method(), request.uri())).cloned();
+        written.iter().for_each(|recent| recent.clear());
+        let answer = self.value(action, request).await;
+        // Again: what was asked for meanwhile may be of before.
+        written.iter().for_each(|recent| recent.clear());
+        answer
     }
 
     /// What is answered to a request, as a value.

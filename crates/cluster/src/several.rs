@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use async_recursion::async_recursion as boxed;
 use futures::{StreamExt, TryStreamExt};
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Object, ObjectKey};
 
 use crate::discovery::is_path_part;
+use crate::recent::Place;
 use crate::{Cluster, Error};
 
 /// Requests under way at a time: each of them is a connection of its own, and a connection costs more than a round trip.
@@ -26,8 +27,22 @@ impl Cluster {
     /// What the server refuses with.
     #[boxed]
     pub async fn get_all(&self, keys: &[ObjectKey]) -> Result<Vec<Object>, Error> {
-        let listed: Vec<Listed> =
-            futures::stream::iter(groups(keys)).map(|group| self.listed(group)).buffered(AT_ONCE).collect().await;
+        self.get_all_of(keys, false).await
+    }
+
+    /// The same, and what was read a moment ago will do where this is a cluster that keeps that ([`Cluster::keeping`]): for a plan that
+    /// is held against what is there before it is carried out.
+    ///
+    /// # Errors
+    /// As [`Cluster::get_all`].
+    #[boxed]
+    pub async fn get_all_lately(&self, keys: &[ObjectKey]) -> Result<Vec<Object>, Error> {
+        self.get_all_of(keys, true).await
+    }
+
+    async fn get_all_of(&self, keys: &[ObjectKey], lately: bool) -> Result<Vec<Object>, Error> {
+        let groups = futures::stream::iter(groups(keys));
+        let listed: Vec<Listed> = groups.map(|group| self.listed(group, lately)).buffered(AT_ONCE).collect().await;
         let mut found: BTreeMap<ObjectKey, Object> = BTreeMap::new();
         let mut known: Vec<Place> = Vec::new();
         for one in listed {
@@ -56,18 +71,24 @@ impl Cluster {
     }
 
     /// The first objects of a group's kind and namespace; none where that cannot be asked for, by whoever may read them alone.
-    async fn listed(&self, (of, count): (Place, usize)) -> Listed {
+    async fn listed(&self, (of, count): (Place, usize), lately: bool) -> Listed {
+        let recent = self.recent.as_ref();
+        if let Some(objects) = recent.filter(|_| lately).and_then(|recent| recent.take(&of)) {
+            return Listed { of, is_all: true, objects };
+        }
         let most = u32::try_from(count.saturating_mul(2).saturating_add(BESIDE)).unwrap_or(u32::MAX);
+        let asked = recent.map(|recent| recent.asks());
         let page = async { self.first_of(&self.resource(&of.0).await?, &of.1, most).await };
-        match page.await {
+        let page = page.await;
+        if let (Some(recent), Some(asked), Ok(page)) = (recent, asked, &page) {
+            recent.keep(&of, page, asked);
+        }
+        match page {
             Ok(page) => Listed { of, is_all: page.next.is_empty(), objects: page.objects },
             Err(_) => Listed { of, is_all: false, objects: Vec::new() },
         }
     }
 }
-
-/// A kind and a namespace.
-type Place = (Gvk, String);
 
 /// What a page has of a kind in a namespace.
 struct Listed {
@@ -91,6 +112,8 @@ fn groups(keys: &[ObjectKey]) -> Vec<(Place, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use landfall_object::Gvk;
+
     use super::*;
 
     #[test]

@@ -103,7 +103,7 @@ pub async fn prepare<W: Wish>(cluster: &Cluster, mut wish: W) -> Result<W::Prepa
     keys.sort();
     known.retain(|object| keys.binary_search(&object.key()).is_ok());
     keys.retain(|key| !key.name.is_empty() && !looked.contains(key));
-    known.extend(cluster.get_all(&keys).await?);
+    known.extend(cluster.get_all_lately(&keys).await?);
     let live = Live::new(known);
     wish.settle(&mut desired, &live)?;
     crate::once::kept(cluster, &mut desired, &live).await;
@@ -115,7 +115,7 @@ pub async fn prepare<W: Wish>(cluster: &Cluster, mut wish: W) -> Result<W::Prepa
 async fn look_at(cluster: &Cluster, look: &Look) -> Result<Sight, landfall_cluster::Error> {
     let mut sight = Sight::default();
     if !look.objects.is_empty() {
-        sight.objects = cluster.get_all(&look.objects).await?;
+        sight.objects = cluster.get_all_lately(&look.objects).await?;
     }
     for selection in &look.selected {
         let options = ListOptions {

@@ -9,6 +9,7 @@ use landfall_apps::{
     ResourceStatus, SyncStatus, sync_status, worst_of,
 };
 use landfall_delivery::{DRAWN, STAYS, Session};
+use landfall_fleet::sha256_hex;
 use landfall_object::{HealthStatus, Object, ObjectKey};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -23,9 +24,14 @@ use crate::news::Standing;
 /// What of a status is written along with what is told, and by itself is no reason to write.
 pub(crate) const ALONGSIDE: [&str; 2] = ["reconciledAt", "controllerNamespace"];
 
+/// The digest of a status, or of a part of one: as a tree it takes ten times what its text does, for each Application.
+pub(crate) fn digest_of(status: &Value) -> String {
+    sha256_hex(&landfall_object::to_json(status))
+}
+
 /// An Application as it is known.
 pub(crate) struct Entry {
-    /// As the cluster has it.
+    /// As the cluster has it, but for who wrote which of its fields.
     pub(crate) object: Object,
     /// Read, or why it cannot be acted on.
     pub(crate) application: Result<Arc<Application>, String>,
@@ -45,8 +51,8 @@ pub(crate) struct Entry {
     pub(crate) writing: Writing,
     /// When it is told that it is as before at another commit.
     pub(crate) tells_at: Option<Timestamp>,
-    /// What of its status was written last, and the resourceVersion that came of it.
-    pub(crate) wrote: Option<(Value, Option<String>)>,
+    /// The digest of what of its status was written last, and the resourceVersion that came of it.
+    pub(crate) wrote: Option<(String, Option<String>)>,
     /// Why how it is to sync by itself does not count.
     pub(crate) side_door: Option<String>,
     /// Why nobody says what it may deliver.
@@ -219,7 +225,7 @@ impl Entry {
         }
         let is_futile = self.wrote.as_ref().is_some_and(|(wrote, version)| {
             // The cluster has kept something else of it, and nobody has changed it since.
-            *wrote == status && version.as_deref() == self.object.resource_version()
+            version.as_deref() == self.object.resource_version() && *wrote == digest_of(&status)
         });
         if status.as_object().is_none_or(serde_json::Map::is_empty) || is_futile {
             return None;

@@ -31,6 +31,7 @@ use crate::connections::Connections;
 use crate::entry::Running;
 use crate::happened::{Found, Happened};
 use crate::news::Sinks;
+use crate::recents::Recents;
 use crate::repositories::Repositories;
 use crate::said;
 use crate::settings::ArgoSettings;
@@ -70,6 +71,8 @@ pub(crate) struct Work {
     pub(crate) shards: Arc<Shards>,
     /// Whether it is its turn, or that of those that it shares them with; nothing where no server of this process keeps any.
     pub(crate) turn: Option<Arc<Turn>>,
+    /// What was read a moment ago.
+    pub(crate) recents: Recents,
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.
@@ -173,7 +176,9 @@ impl Work {
         if let Some(project) = standing.project_of(application)
             && let Some((namespace, name)) = project.delivers_as(application).map_err(|error| error.to_string())?
         {
-            session.cluster = destination.acting_as(&format!("system:serviceaccount:{namespace}:{name}"))?;
+            let account = format!("system:serviceaccount:{namespace}:{name}");
+            let recent = self.recents.of(application, &format!("{} as {account}", destination.server));
+            session.cluster = destination.acting_as(&account)?.keeping(recent);
             if !destination.is_home() {
                 (session.offers, session.routes) = (None, Default::default());
             }
@@ -184,6 +189,7 @@ impl Work {
             // What our own cluster offers others do not.
             (session.offers, session.routes) = (None, Default::default());
         }
+        session.cluster = session.cluster.keeping(self.recents.of(application, &destination.server));
         Ok(session)
     }
 
@@ -255,6 +261,10 @@ impl Work {
             let unit = self.unit_of(application, &revisions, stand_ins).await?;
             let source_types = unit.sources.iter().map(source_type).collect();
             let compared = session.compare(&unit).await?;
+            if compared.status == SyncStatus::Synced || !syncs_at_once(application, &revisions) {
+                // No sync follows that could be given what was read.
+                self.recents.clear(&application.key());
+            }
             // Only now: whatever it depends on has been read.
             let reads = trees.iter().map(|tree| tree.reads()).collect();
             self.wait_for_hooks(application, compared.deletion_hooks).await;
@@ -605,6 +615,12 @@ impl Work {
             tracing::warn!("the status of {} cannot be written: {why}", application.name);
         }
     }
+}
+
+/// Whether an Application that differs at these revisions is synced by itself, and so at once.
+fn syncs_at_once(application: &Application, revisions: &[String]) -> bool {
+    let heals = application.policy.automated.is_some_and(|automated| automated.self_heal.unwrap_or(false));
+    application.is_automated() && (heals || Past::delivering(&application.object) != revisions)
 }
 
 /// Whether somebody has asked to end the operation that an Application's status tells of.

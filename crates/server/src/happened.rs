@@ -70,10 +70,10 @@ pub(crate) struct Found {
 pub(crate) enum Seen {
     /// All objects of a kind that belong to somebody.
     Listed(Gvk, Vec<(ResourceName, Row)>),
-    /// One is new or has changed.
-    Applied(ResourceName, Row),
-    /// One is gone.
-    Deleted(ResourceName),
+    /// One is new or has changed, as of that resourceVersion.
+    Applied(ResourceName, Row, Option<u64>),
+    /// One is gone, as of that resourceVersion.
+    Deleted(ResourceName, Option<u64>),
     /// A kind cannot be watched.
     Unwatched(Gvk, String),
 }

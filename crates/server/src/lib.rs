@@ -78,6 +78,7 @@ mod paths;
 mod projects;
 mod proposed;
 mod reached;
+mod recents;
 mod removing;
 mod repositories;
 mod rights;

@@ -123,8 +123,8 @@ impl Live {
 
     fn note(&mut self, seen: Seen) -> Vec<(Box<str>, Follows)> {
         match seen {
-            Seen::Applied(name, row) => self.applied(name, row),
-            Seen::Deleted(name) => self.deleted(&name),
+            Seen::Applied(name, row, _) => self.applied(name, row),
+            Seen::Deleted(name, _) => self.deleted(&name),
             Seen::Listed(gvk, rows) => {
                 if let Some(watched) = self.watched.get_mut(&(gvk.group.clone(), gvk.kind.clone())) {
                     watched.listed = true;
@@ -208,9 +208,9 @@ async fn watch(
             }
             Some(Ok(Change::Applied(object))) => {
                 let (name, row) = named(&object);
-                Seen::Applied(name, row)
+                Seen::Applied(name, row, version_of(&object))
             }
-            Some(Ok(Change::Deleted(object))) => Seen::Deleted(ResourceName::from(&object.key())),
+            Some(Ok(Change::Deleted(object))) => Seen::Deleted(ResourceName::from(&object.key()), version_of(&object)),
             Some(Ok(Change::Interrupted(why))) => {
                 tracing::warn!("watch of {}: {why}", gvk.kind);
                 continue;
@@ -222,6 +222,11 @@ async fn watch(
             return;
         }
     }
+}
+
+/// The number of the state that a watch tells of, where the server numbers them.
+fn version_of(object: &Object) -> Option<u64> {
+    object.resource_version()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -238,7 +243,7 @@ mod tests {
     fn only_what_belongs_to_somebody_is_kept_and_what_follows_hangs_on_what_changed() {
         let mut live = Live::default();
         let web = ResourceName { group: "apps".into(), kind: "Deployment".into(), ..ResourceName::default() };
-        let applied = |row: Row| Seen::Applied(web.clone(), row);
+        let applied = |row: Row| Seen::Applied(web.clone(), row, None);
         assert_eq!(live.note(applied(row(None, "1", HealthStatus::Healthy))), []);
         assert_eq!(live.size().1, 0);
         let shop: Box<str> = "shop".into();

@@ -34,6 +34,7 @@ use crate::hook_secrets::HookSecrets;
 use crate::http::{self, Front};
 use crate::news::Sinks;
 use crate::options::{Listen, Options, Replicas, Sealing, StandInRepository};
+use crate::recents::Recents;
 use crate::repositories::Repositories;
 use crate::sealing::{self, Keeper};
 use crate::settings::ArgoSettings;
@@ -364,6 +365,7 @@ async fn work(
         shards,
         stands_back,
         turn: None,
+        recents: Recents::default(),
     })
 }
 

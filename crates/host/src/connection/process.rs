@@ -58,9 +58,18 @@ fn is_landfall(pid: u32, _arguments: &[String]) -> bool {
     program.is_ok_and(|program| is_named_as_this(&program.to_string_lossy()))
 }
 
+/// One that is just being started has a program, and no arguments for a moment; one that is about to end has neither.
 #[cfg(target_os = "linux")]
 async fn arguments(pid: u32) -> Option<Vec<String>> {
-    let text = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    const A_MOMENT: u32 = 50;
+    let mut text = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    for _ in 0..A_MOMENT {
+        if !text.is_empty() || std::fs::read_link(format!("/proc/{pid}/exe")).is_err() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        text = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    }
     let parts = text.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
     Some(parts.collect())
 }

@@ -54,6 +54,7 @@ impl Controller {
             return None;
         }
         let freshness = freshness(&words);
+        self.work.recents.clear(key);
         entry.look = Some(Look::Taken(words));
         if let Ok(application) = &entry.application {
             let sources = application.sources.iter();
