@@ -20,6 +20,7 @@ mod autoscaler_without_target;
 mod baked_into_image;
 mod binding_of_another_account;
 mod blanks_between;
+mod brace_left_behind;
 mod branch_for_a_gone_version;
 mod branch_never_taken;
 mod break_in_quoted_text;
@@ -167,6 +168,7 @@ mod switch_left_out;
 mod switch_of_a_part;
 mod switch_that_is_always_on;
 mod table_out_of_its_column;
+mod template_named_in_a_text;
 mod test_that_is_no_hook;
 mod text_not_of_its_grammar;
 mod text_written_as_yaml;
@@ -400,6 +402,8 @@ pub static RULES: &[&Rule] = &[
     &webhook_unlike_its_siblings::RULE,       // a webhook that leaves out what the others say
     &values_changed_by_a_template::RULE,      // values that a template writes into
     &option_of_another_setting::RULE,         // options that were copied
+    &brace_left_behind::RULE,                 // a brace too many
+    &template_named_in_a_text::RULE,          // a template's name printed
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

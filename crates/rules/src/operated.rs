@@ -7,6 +7,7 @@ use crate::subject::Subject;
 
 /// The groups whose operators make no pods of an application: certificates, secrets, policies, routes and measuring.
 const MAKING_NO_PODS: &[&str] = &[
+    "route.openshift.io",
     "cert-manager.io",
     "monitoring.coreos.com",
     "bitnami.com",

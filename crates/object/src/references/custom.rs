@@ -18,6 +18,7 @@ pub(super) fn references(found: &mut Collector, object: &Object) {
         (TRAEFIK | "traefik.containo.us", "IngressRoute" | "IngressRouteTCP" | "IngressRouteUDP") => {
             ingress_route(found, object);
         }
+        ("route.openshift.io", "Route") => route(found, object),
         (TRAEFIK | "traefik.containo.us", "Middleware") => middleware(found, object),
         (MARIADB, _) => {
             if let Some(reference) = object.at("/spec/mariaDbRef") {
@@ -38,6 +39,17 @@ pub(super) fn references(found: &mut Collector, object: &Object) {
         (MONITORING, "ServiceMonitor") => monitor(found, object, "endpoints"),
         (MONITORING, "PodMonitor") => monitor(found, object, "podMetricsEndpoints"),
         _ => {}
+    }
+}
+
+/// A Route of OpenShift's (`docs.redhat.com`, Route [route.openshift.io/v1]): the Service that it leads to, and those beside it.
+fn route(found: &mut Collector, object: &Object) {
+    let beside = object.list_at("/spec/alternateBackends").iter().enumerate();
+    let beside = beside.map(|(at, target)| (format!("spec.alternateBackends[{at}]"), target));
+    for (path, target) in object.at("/spec/to").map(|it| ("spec.to".to_owned(), it)).into_iter().chain(beside) {
+        if target.get("kind").and_then(Value::as_str).is_none_or(|kind| kind == "Service") {
+            found.core("Service", target.get("name"), None, path, Need::Later);
+        }
     }
 }
 

@@ -48,7 +48,28 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
+/// An address of which nothing is left: `:`, `://`, `@:`.
+fn is_empty_address(value: &str) -> bool {
+    let value = value.trim();
+    value.contains(':') && value.bytes().all(|it| matches!(it, b':' | b'/' | b'@'))
+}
+
+/// Whether a name is that of a sign which stands between others.
+fn is_separator(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["sep", "delim", "prefix", "suffix", "split", "char", "join", "ifs"].iter().any(|it| name.contains(it))
+}
+
 fn told(desired: &Desired, name: &str, value: &str, field: &str) -> Option<Finding> {
+    if is_empty_address(value) && !is_separator(name) {
+        return Some(
+            RULE.finding(format!("`{name}` is `{}`, an address without host and port", value.trim()))
+                .keyed(format!("{name} empty"))
+                .because("what it is put together from is empty, and the program that reads it finds no server")
+                .help("set host and port, or leave the variable out where there are none")
+                .at(desired.spot_at(field)),
+        );
+    }
     let (scheme, _) = value.trim().split_once("://")?;
     let upper = name.to_ascii_uppercase();
     let is_called_after =
@@ -64,4 +85,20 @@ fn told(desired: &Desired, name: &str, value: &str, field: &str) -> Option<Findi
             .help(format!("did you mean `{}://`?", own[0]))
             .at(desired.spot_at(field))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_which_nothing_is_left_is_told_and_a_sign_is_not() {
+        for empty in [":", "://", " : ", "@:"] {
+            assert!(is_empty_address(empty), "{empty}");
+        }
+        for well in ["", "/", "a:", ":8080", "@", "//"] {
+            assert!(!is_empty_address(well), "{well}");
+        }
+        assert!(is_separator("PATH_SEPARATOR") && !is_separator("MEMCACHE_SERVER"));
+    }
 }

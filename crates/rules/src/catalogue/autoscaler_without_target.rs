@@ -67,6 +67,27 @@ fn scaled_twice(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
+/// The versions in which a cluster has the built-in workloads.
+const SERVED: &str = "v1";
+
+/// A target that is there, asked for in a version that no cluster serves any more.
+fn of_a_gone_version(scaler: &Desired, (field, target): (&str, &Value), group: &str) -> Option<Finding> {
+    let version = target["apiVersion"].as_str().filter(|version| !version.is_empty())?;
+    let known = format!("{group}/{SERVED}");
+    if version == known {
+        return None;
+    }
+    let (scaler_kind, own) = (scaler.object.kind(), scaler.object.name());
+    let finding = RULE
+        .finding(format!(
+            "{scaler_kind} `{own}` scales {} of `{version}`, which is not served",
+            target["kind"].as_str()?
+        ))
+        .because("it scales nothing, whatever the load")
+        .help(format!("write `{known}`"));
+    Some(finding.at(scaler.spot_at(&format!("spec.{field}.apiVersion"))))
+}
+
 fn missing(subject: &Subject<'_>, scaler: &Desired, field: &str, target: &Value, implied: &str) -> Option<Finding> {
     let kind = target["kind"].as_str().filter(|kind| !kind.is_empty()).unwrap_or(implied);
     let name = target["name"].as_str().filter(|name| !name.is_empty())?;
@@ -83,7 +104,7 @@ fn missing(subject: &Subject<'_>, scaler: &Desired, field: &str, target: &Value,
         return Some(finding.at(scaler.spot_at(&format!("spec.{field}.kind"))));
     };
     if subject.find(group, kind, namespace, name).is_some() {
-        return None;
+        return of_a_gone_version(scaler, (field, target), group);
     }
     let beside: Vec<(&str, &str)> = SCALED
         .iter()

@@ -54,6 +54,8 @@ pub(super) struct Condition {
     pub(super) inner: String,
     /// Whether it is an `if`: within `with` the value is read as the dot.
     pub(super) is_if: bool,
+    /// Whether it is a loop over the value.
+    is_loop: bool,
 }
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
@@ -175,7 +177,7 @@ fn never_met(rendered: &Rendered, fuller: &Fuller<'_>) -> Vec<(Place, String, St
     let texts = texts(chart);
     let all: Vec<String> = texts.iter().map(|(_, text)| without_brackets(text)).collect();
     for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("NOTES.txt")) {
-        for condition in conditions(text) {
+        for condition in conditions_and_loops(text) {
             let missing = |path: &String| {
                 let steps: Vec<&str> = path.split('.').collect();
                 is_undeclared(rendered, &spoken_of, &steps)
@@ -220,7 +222,13 @@ fn never_met(rendered: &Rendered, fuller: &Fuller<'_>) -> Vec<(Place, String, St
                     .or_else(|| other_switch(&rendered.values, &steps))
                     .or_else(|| all_below_one_table(rendered, &condition.paths, path))
                     .or_else(|| fuller.meant(path));
-                if let Some(meant) = meant {
+                // What only some know of is often looped over without being declared: it is told where it stands one table deeper,
+                // and is read from there elsewhere.
+                let is_meant = |meant: &String| {
+                    let deeper = meant.strip_suffix(path.as_str()).is_some_and(|above| above.ends_with('.'));
+                    deeper && !reads(&without_brackets(text), &meant.split('.').collect::<Vec<_>>())
+                };
+                if let Some(meant) = meant.filter(|meant| !condition.is_loop || is_meant(meant)) {
                     let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);
                     let place = Place { source, ..Place::line(file.clone(), condition.line) };
                     found.push((place, path.clone(), meant));
@@ -612,6 +620,15 @@ pub(super) fn actions(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// The conditions of a template that ask for values and nothing else.
 pub(super) fn conditions(text: &str) -> Vec<Condition> {
+    conditions_of(text, false)
+}
+
+/// The same, with the loops over values: one over what is not there prints nothing.
+fn conditions_and_loops(text: &str) -> Vec<Condition> {
+    conditions_of(text, true)
+}
+
+fn conditions_of(text: &str, with_loops: bool) -> Vec<Condition> {
     struct Open<'t> {
         word: &'t str,
         condition: Option<usize>,
@@ -634,7 +651,32 @@ pub(super) fn conditions(text: &str) -> Vec<Condition> {
                 let paths = asked(bare, dots.last().unwrap_or(&Dot::Root));
                 let around: String = open.iter().map(|it| it.word).collect::<Vec<_>>().join("\n");
                 let condition = (!paths.is_empty()).then(|| {
-                    found.push(Condition { line, paths, about: around, inner: String::new(), is_if: word == "if" });
+                    found.push(Condition {
+                        line,
+                        paths,
+                        about: around,
+                        inner: String::new(),
+                        is_if: word == "if",
+                        is_loop: false,
+                    });
+                    found.len() - 1
+                });
+                open.push(Open { word: bare, condition });
+            }
+            "range" if with_loops => {
+                let over = bare.split_once(":=").map_or(bare, |(_, over)| over).trim();
+                let over = over.strip_prefix("range").unwrap_or(over).trim();
+                let paths: Vec<String> = operand(over, dots.last().unwrap_or(&Dot::Root)).into_iter().collect();
+                let around: String = open.iter().map(|it| it.word).collect::<Vec<_>>().join("\n");
+                let condition = (!paths.is_empty()).then(|| {
+                    found.push(Condition {
+                        line,
+                        paths,
+                        about: around,
+                        inner: String::new(),
+                        is_if: false,
+                        is_loop: true,
+                    });
                     found.len() - 1
                 });
                 open.push(Open { word: bare, condition });
@@ -657,6 +699,7 @@ pub(super) fn conditions(text: &str) -> Vec<Condition> {
                         about: last.word.to_owned(),
                         inner: String::new(),
                         is_if: false,
+                        is_loop: false,
                     });
                     last.condition = Some(found.len() - 1);
                 }

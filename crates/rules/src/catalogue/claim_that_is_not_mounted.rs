@@ -1,3 +1,5 @@
+mod looked_for_elsewhere;
+
 use landfall_chart::{Chart, values_to_json};
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
@@ -34,6 +36,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         });
         findings.extend(prepared_elsewhere(desired, &template));
         findings.extend(one_directory(desired, &template));
+        findings.extend(looked_for_elsewhere::told(desired, &template, &RULE));
         for (_, field, what, because) in claims.chain(secrets).filter(|(name, ..)| !is_used(&template, name)) {
             findings.push(
                 RULE.finding(format!("no container of {kind} `{owner}` mounts {what}"))

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_diag::{Finding, Severity};
@@ -6,6 +8,7 @@ use super::unseen_settings::find;
 use crate::decoded::{text_of, texts};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
+use crate::texts::{actions, delivered_texts, unquoted};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF178",
@@ -18,7 +21,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = looked_up(subject);
     for desired in ["Secret", "ConfigMap"].into_iter().flat_map(|kind| subject.of_kind("", kind)) {
         let is_secret = desired.object.kind() == "Secret";
         for (key, text, field) in texts(&desired.object) {
@@ -42,6 +45,80 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What a template takes from a Secret that is there, which is encoded, and encodes once more.
+fn looked_up(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (text, spot) in delivered_texts(subject) {
+        for (at, name) in encoded_again(&text.text) {
+            let place = text.place(at);
+            findings.push(
+                RULE.finding(format!("what `lookup` has found (`${name}`) is encoded once more"))
+                    .keyed(format!("{} {name}", place.file))
+                    .because("the `data` of a Secret is base64 already: with each upgrade it is encoded one time more, and the password is another one")
+                    .help("write `b64dec` behind what was looked up, or encode the other value alone")
+                    .at(spot(place)),
+            );
+        }
+    }
+    findings
+}
+
+/// The actions of a text that encode a key of what was looked up, with the variable that holds it; each variable once.
+fn encoded_again(text: &str) -> Vec<(usize, &str)> {
+    if !text.contains("lookup") || !text.contains("b64enc") {
+        return Vec::new();
+    }
+    let mut looked: HashSet<&str> = HashSet::new();
+    let mut told: HashSet<&str> = HashSet::new();
+    let mut found = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        if let Some((name, given)) = action.inner.split_once(":=").map(|(name, given)| (name.trim(), given))
+            && let Some(name) = name.strip_prefix('$')
+        {
+            let is_object = given.contains("lookup ") && !given.contains("b64dec") && !given.contains(".data.");
+            if is_object {
+                looked.insert(name);
+                continue;
+            }
+        }
+        if !at_last(action.inner, "b64enc") || action.inner.contains("b64dec") {
+            continue;
+        }
+        let of = |name: &&&str| {
+            let key = format!("${name}.data");
+            let own = format!("${name}.");
+            // Of `(lookup …).data` the keys stand at the variable itself.
+            action.inner.contains(&key)
+                || (action.inner.contains(&own) && text.contains(&format!("${name} := (lookup")))
+        };
+        if let Some(name) = looked.iter().find(of).copied().filter(|name| told.insert(name)) {
+            found.push((action.start, name));
+        }
+    }
+    found
+}
+
+/// Whether an action ends in a function, outside of all brackets.
+fn at_last(inner: &str, function: &str) -> bool {
+    let mut depth = 0_usize;
+    let outside: String = unquoted(inner)
+        .chars()
+        .filter(|letter| {
+            match letter {
+                '(' => depth += 1,
+                ')' => {
+                    depth = depth.saturating_sub(1);
+                    return false;
+                }
+                _ => {}
+            }
+            depth == 0
+        })
+        .collect();
+    let rest = outside.split(" := ").last().unwrap_or_default();
+    rest.split('|').skip(1).any(|part| part.split_whitespace().next() == Some(function))
 }
 
 /// Whether the base had something under the key that was no encoded text.

@@ -31,14 +31,18 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (text, spot) in &texts {
         let mut told = BTreeSet::new();
-        for (at, field) in unknown(text).into_iter().filter(|(_, field)| told.insert(field.clone())) {
+        for (at, field, is_printed) in unknown(text).into_iter().filter(|(_, field, _)| told.insert(field.clone())) {
             let place = text.place(at);
-            findings.push(
-                RULE.finding(format!("`.{field}` is asked of Helm, which has no such field"))
-                    .keyed(format!("{} {field}", place.file))
-                    .because("it is printed as nothing")
-                    .at(spot(place)),
-            );
+            let finding = RULE
+                .finding(format!("`.{field}` is asked of Helm, which has no such field"))
+                .keyed(format!("{} {field}", place.file));
+            let finding = match is_printed {
+                true => finding.because("it is printed as nothing"),
+                false => finding
+                    .because("there is nothing at any time, so what hangs on it is never printed")
+                    .help(format!("did you mean `.Values.{field}`?")),
+            };
+            findings.push(finding.at(spot(place)));
         }
     }
     findings
@@ -57,8 +61,8 @@ fn puts_something(text: &str) -> bool {
     })
 }
 
-/// The fields that a text prints at its top and that Helm has not, with where they stand.
-fn unknown(text: &Text<'_>) -> Vec<(usize, String)> {
+/// The fields that a text asks for at its top and that Helm has not, with where they stand and whether one is printed by itself.
+fn unknown(text: &Text<'_>) -> Vec<(usize, String, bool)> {
     let mut found = Vec::new();
     let mut dots: Vec<Dot> = Vec::new();
     // In a template of its own the dot is whatever it is given.
@@ -67,7 +71,10 @@ fn unknown(text: &Text<'_>) -> Vec<(usize, String)> {
         let word = action.word();
         let at_top = defined.is_none() && matches!(dots.last().unwrap_or(&Dot::Root), Dot::Root);
         if at_top && !action.is_comment() {
-            found.extend(printed(action.inner).map(|field| (action.start, field)));
+            let printed = printed(action.inner);
+            let others = asked(action.inner).into_iter().filter(|field| Some(field) != printed.as_ref());
+            found.extend(others.map(|field| (action.start, field, false)));
+            found.extend(printed.clone().map(|field| (action.start, field, true)));
         }
         match word {
             "define" | "block" if defined.is_none() => defined = Some(depth),
@@ -91,9 +98,20 @@ fn unknown(text: &Text<'_>) -> Vec<(usize, String)> {
 /// The field that an action prints and nothing else, functions behind it left aside.
 fn printed(inner: &str) -> Option<String> {
     let bare = unquoted(inner);
-    let field = words(&bare).first()?.strip_prefix('.')?.split('.').next()?;
+    unknown_field(words(&bare).first()?).map(str::to_owned)
+}
+
+/// The fields that a block asks for, or that it hands on to a function.
+fn asked(inner: &str) -> Vec<String> {
+    // What stands behind a bracket that is closed is a field of what the brackets give.
+    let bare = unquoted(inner).replace(").", ") ");
+    words(&bare).into_iter().filter_map(unknown_field).map(str::to_owned).collect()
+}
+
+fn unknown_field(word: &str) -> Option<&str> {
+    let field = word.strip_prefix('.')?.split('.').next()?;
     let is_name = field.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_');
-    (is_name && !FIELDS.contains(&field)).then(|| field.to_owned())
+    (is_name && !FIELDS.contains(&field)).then_some(field)
 }
 
 #[cfg(test)]
@@ -106,8 +124,13 @@ mod tests {
     fn what_helm_has_not_is_told_at_the_top_alone() {
         let of = |text: &str| {
             let text = Text { path: "a.yaml".to_owned(), text: Cow::Borrowed(text) };
-            unknown(&text).into_iter().map(|(_, field)| field).collect::<Vec<_>>()
+            unknown(&text).into_iter().map(|(_, field, _)| field).collect::<Vec<_>>()
         };
+        assert_eq!(
+            of("{{ if .tolerations }}{{ toYaml .tolerations | nindent 8 }}{{ end }}"),
+            ["tolerations", "tolerations"]
+        );
+        assert_eq!(of("{{ with .Values.a }}{{ .b }}{{ end }}{{ range .hosts }}{{ .name }}{{ end }}"), ["hosts"]);
         assert_eq!(
             of("a: {{ .namespace }}\n{{ if .Values.x }}b: {{ .labels.app | quote }}{{ end }}"),
             ["namespace", "labels"]
@@ -119,6 +142,7 @@ mod tests {
             "{{ define \"x\" }}{{ .name }}{{ if .a }}{{ .b }}{{ end }}{{ end }}",
             "{{ \"{{ .namespace }}\" }} {{ `{{ .pod }}` }} {{/* .x */}}",
             "{{ $x.name }} {{ . }} {{ 1.5 }}",
+            "{{ (include \"x\" . | fromYaml).hosts }} {{ (index .Values.a 0).name | quote }}",
         ] {
             assert!(of(text).is_empty(), "{text}");
         }

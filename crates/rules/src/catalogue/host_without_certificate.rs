@@ -1,10 +1,12 @@
 mod by_full_name;
+mod of_another_namespace;
 mod of_services;
 
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
 use self::by_full_name::by_full_name;
+use self::of_another_namespace::of_another_namespace;
 use self::of_services::of_services;
 use crate::routes::covers;
 use crate::rule::Rule;
@@ -25,6 +27,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = of_services(subject, &RULE);
     findings.extend(by_full_name(subject, &RULE));
+    findings.extend(of_another_namespace(subject, &RULE));
     // Where a route has to be encrypted, LF125 says so.
     if subject.is_protected() {
         return findings;

@@ -33,6 +33,16 @@ fn told(unit: &str, rendered: &Rendered) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut told = BTreeSet::new();
     for text in own_texts(rendered) {
+        if let Some(at) = whole_numbers_alone(&text.text) {
+            let place = text.place(at);
+            findings.push(
+                RULE.finding("a template asks for whole numbers by `int`, and no number of the values is of that kind")
+                    .keyed(format!("{} int", place.file))
+                    .because("numbers of values files are `float64`, those of `--set` are `int64`: what is printed for numbers is printed for none")
+                    .help("ask for `float64` and `int64` as well")
+                    .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) }),
+            );
+        }
         for action in actions(&text.text).filter(|it| !it.is_comment()) {
             for (function, path) in made_numbers(action.inner) {
                 let value = value_at(&rendered.values, &path).and_then(|it| Some(it.as_str()?.to_str()?.to_owned()));
@@ -54,6 +64,20 @@ fn told(unit: &str, rendered: &Rendered) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Where a text asks whether something is an `int`, where it does not ask for the kinds that numbers of values are.
+fn whole_numbers_alone(text: &str) -> Option<usize> {
+    let asks = |inner: &str| {
+        let words: Vec<&str> = inner.split(|it: char| it.is_whitespace() || "()|".contains(it)).collect();
+        let words: Vec<&str> = words.into_iter().filter(|it| !it.is_empty()).collect();
+        let is_asked = words.windows(2).any(|it| matches!(it[0], "kindIs" | "typeIs") && it[1] == "\"int\"");
+        let compares = words.iter().any(|it| matches!(*it, "kindOf" | "typeOf")) && words.contains(&"\"int\"");
+        is_asked || compares
+    };
+    let at = actions(text).filter(|it| !it.is_comment()).find(|it| asks(it.inner))?.start;
+    let knows = ["\"float64\"", "\"int64\"", "\"number\""].iter().any(|kind| text.contains(kind));
+    (!knows).then_some(at)
 }
 
 fn is_number(text: &str) -> bool {
@@ -84,6 +108,24 @@ fn made_numbers(inner: &str) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_numbers_are_asked_for_by_the_kinds_that_they_are_of() {
+        for told in [
+            "{{ if kindIs \"int\" $v }}",
+            "{{ if or (kindIs \"string\" $v) (kindIs \"int\" $v) }}",
+            "{{ if eq (typeOf $v) \"int\" }}",
+        ] {
+            assert!(whole_numbers_alone(told).is_some(), "{told}");
+        }
+        for well in [
+            "{{ if or (kindIs \"int\" $v) (kindIs \"float64\" $v) }}",
+            "{{ if kindIs \"string\" $v }}",
+            "{{/* kindIs \"int\" */}}",
+        ] {
+            assert!(whole_numbers_alone(well).is_none(), "{well}");
+        }
+    }
 
     #[test]
     fn a_value_is_made_a_number_in_front_or_behind() {

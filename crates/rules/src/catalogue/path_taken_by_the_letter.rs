@@ -22,6 +22,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     for ingress in subject.of_kind("networking.k8s.io", "Ingress") {
         findings.extend(group_of_no_path(ingress));
+        findings.extend(left_open(ingress));
         // Who reads all paths as patterns, whatever their type, is told so by an annotation.
         let mut annotations = ingress.object.annotations().into_iter().flatten().map(|(name, _)| name);
         if annotations.any(|name| ["regex", "rewrite"].iter().any(|it| name.contains(it))) {
@@ -101,6 +102,39 @@ fn without_braces(path: &str) -> String {
     out
 }
 
+/// A path with a bracket too many or too few: it is no pattern.
+fn left_open(ingress: &Desired) -> Option<Finding> {
+    let rules = ingress.object.list_at("/spec/rules").iter().enumerate();
+    let mut paths = rules.flat_map(|(rule, entry)| {
+        let paths = entry["http"]["paths"].as_array().into_iter().flatten().enumerate();
+        paths.map(move |(at, path)| (format!("spec.rules[{rule}].http.paths[{at}].path"), path["path"].as_str()))
+    });
+    let (field, path) = paths.find_map(|(field, path)| Some((field, path.filter(|path| !is_balanced(path))?)))?;
+    let finding = RULE
+        .finding(format!("Ingress `{}` has the path `{path}`, whose brackets do not match", ingress.object.name()))
+        .because("it is no pattern, and the controller leaves the route out or refuses it");
+    Some(finding.at(ingress.spot_at(&field)))
+}
+
+/// Whether each bracket of a pattern is closed, and none that was not opened; what stands in `[…]` and behind `\\` is itself.
+fn is_balanced(path: &str) -> bool {
+    let (mut open, mut is_class, mut is_escaped) = (0_usize, false, false);
+    for letter in path.chars() {
+        match letter {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            ']' if is_class => is_class = false,
+            _ if is_class => {}
+            '[' => is_class = true,
+            '(' => open += 1,
+            ')' if open == 0 => return false,
+            ')' => open -= 1,
+            _ => {}
+        }
+    }
+    open == 0 && !is_class
+}
+
 /// Where ingress-nginx is told what to ask for in place of the path.
 const REWRITE: &str = "nginx.ingress.kubernetes.io/rewrite-target";
 
@@ -144,6 +178,16 @@ fn is_pattern(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brackets_of_a_path_match() {
+        for well in ["/", "/(.*)", "/a(/|$)(.*)", "/[()]", "/\\(", "/x[^/]+"] {
+            assert!(is_balanced(well), "{well}");
+        }
+        for not in ["/(.*))", "/((.*)", "/[a", "/a)"] {
+            assert!(!is_balanced(not), "{not}");
+        }
+    }
 
     #[test]
     fn patterns_in_matchers_are_told_from_paths() {

@@ -22,7 +22,7 @@ const FAMILY: usize = 2;
 const SHORTEST: usize = 5;
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = subject.objects().filter_map(said_twice_in_data).collect();
     for (desired, template) in subject.pods() {
         for container in template.containers() {
             let mut families: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
@@ -32,6 +32,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 }
             }
             findings.extend(in_another_case(desired, &container));
+            findings.extend(said_twice(desired, &container));
             let known: Vec<&str> =
                 families.iter().filter(|(_, all)| all.len() >= FAMILY).map(|(first, _)| *first).collect();
             for (first, alone) in families.iter().filter(|(_, all)| all.len() == 1) {
@@ -53,6 +54,48 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The first variable in which the same words stand twice, one time after the other (`OIDC_DISPLAY_NAME_DISPLAY_NAME`): what it
+/// begins with ends in what follows already.
+fn said_twice(desired: &Desired, container: &Container<'_>) -> Option<Finding> {
+    container.env().find_map(|(at, name, _)| {
+        let words = repeated(name)?;
+        let finding = RULE
+            .finding(format!("variable `{name}` says `{words}` twice"))
+            .because("the program knows it by the words once, and does not read this one")
+            .help(format!("leave one `{words}` out"));
+        Some(finding.at(desired.spot_at(&format!("{}.env[{at}].name", container.path))))
+    })
+}
+
+/// The same, of a ConfigMap or Secret of variables.
+fn said_twice_in_data(desired: &Desired) -> Option<Finding> {
+    if !matches!(desired.object.kind(), "ConfigMap" | "Secret") || !desired.object.group().is_empty() {
+        return None;
+    }
+    ["data", "stringData"].into_iter().find_map(|part| {
+        let data = desired.object.at(&format!("/{part}"))?.as_object()?;
+        let is_variable =
+            |name: &&String| name.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_');
+        let (name, words) = data.keys().filter(is_variable).find_map(|name| Some((name, repeated(name)?)))?;
+        let finding = RULE
+            .finding(format!("variable `{name}` says `{words}` twice"))
+            .because("the program knows it by the words once, and does not read this one")
+            .help(format!("leave one `{words}` out"));
+        Some(finding.at(desired.spot_at(&format!("{part}.{name}"))))
+    })
+}
+
+/// The words that a name has twice, one time after the other: two at least, one alone is often a part of a part called alike.
+fn repeated(name: &str) -> Option<String> {
+    let words: Vec<&str> = name.split('_').filter(|it| !it.is_empty()).collect();
+    (2..=words.len() / 2).find_map(|many| {
+        let at = (0..=words.len() - 2 * many).find(|at| words[*at..at + many] == words[at + many..at + 2 * many])?;
+        let said = &words[at..at + many];
+        // `A_B_A_B` of single letters or numbers counts something.
+        said.iter().all(|it| it.len() > 1 && it.bytes().any(|it| it.is_ascii_alphabetic())).then(|| said.join("_"))
+    })
 }
 
 /// So many others have to be in capitals.
@@ -120,6 +163,15 @@ mod tests {
         assert!(is_half_in_capitals("FORCE_gameMode"));
         for name in ["FORCE_GAMEMODE", "npm_config_userAgent", "gameMode", "NEO4J_server_memory", "LOG_level"] {
             assert!(!is_half_in_capitals(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn words_that_stand_twice_are_found() {
+        let of = |name: &str| repeated(name);
+        assert_eq!(of("OIDC_DISPLAY__NAME_DISPLAY__NAME").as_deref(), Some("DISPLAY_NAME"));
+        for well in ["KEYCLOAK_KEYCLOAK_URL", "A_B_A_B", "DISPLAY_NAME", "POOL_1_POOL_2", "X_1_2_1_2"] {
+            assert_eq!(of(well), None, "{well}");
         }
     }
 

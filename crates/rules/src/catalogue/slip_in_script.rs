@@ -1,6 +1,7 @@
 mod branches;
 mod counted;
 mod documents;
+mod exported;
 mod kept;
 
 use std::collections::HashSet;
@@ -35,6 +36,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .at(desired.spot_at(&format!("{}.{field}", container.path)))
             }));
             findings.extend(counted::in_container(desired, &container));
+            findings.extend(exported::in_container(desired, &container));
             let Some((field, flags, script)) = given_script(&container) else { continue };
             let at = || desired.spot_at(&format!("{}.{field}", container.path));
             if let Some(option) = cut_off(script) {

@@ -1,9 +1,12 @@
+mod hidden;
+
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use landfall_diag::{Finding, Severity, Spot};
 
+use self::hidden::hidden;
 use super::value_that_prints_nothing::{Dot, declares, operand};
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -28,7 +31,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let named = LazyCell::new(|| named(&texts));
             let mentions = |path: &str| mentions(&named, path);
             for text in &texts {
-                for unused in unused(text, &mentions).into_iter().chain(passed_by(text, &is_declared)) {
+                let hidden = hidden(text);
+                let is_hidden = |it: &Unused<'_>| hidden.iter().any(|hidden| hidden.at == it.at);
+                let unused = unused(text, &mentions).into_iter().chain(passed_by(text, &is_declared));
+                let unused: Vec<_> = unused.filter(|it| !is_hidden(it)).collect();
+                for unused in unused.into_iter().chain(hidden) {
                     let place = text.place(unused.at);
                     let finding = RULE
                         .finding(unused.words)

@@ -43,7 +43,7 @@ pub(super) fn asked_for_one(text: &str) -> Vec<Condition> {
         }
         let line = u32::try_from(text[..it.at].matches('\n').count()).unwrap_or(0) + 1;
         let inner = within.iter().map(|it| it.inner).collect::<Vec<_>>().join("\n");
-        Some(Condition { line, paths, about: String::new(), inner, is_if: true })
+        Some(Condition { line, paths, about: String::new(), inner, is_if: true, is_loop: false })
     };
     ifs(text).iter().filter_map(of).collect()
 }

@@ -16,6 +16,25 @@ const PASSING: &[&str] = &["Job", "Pod"];
 pub(super) fn of_first_day(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (text, spot) in delivered_texts(subject) {
+        for at in data_of_first_day(&text.text) {
+            let place = text.place(at);
+            let file = place.file.clone();
+            let spot = spot(place);
+            let unit = spot.unit.as_deref().and_then(|name| subject.unit(name));
+            if !unit.is_some_and(|unit| matches!(unit.door, Door::Release)) {
+                continue;
+            }
+            findings.push(
+                RULE.finding(format!(
+                    "data is printed behind `{FIRST}`, and its object always: the first upgrade takes it out"
+                ))
+                .weighing(Severity::Warning)
+                .keyed(format!("{file} data"))
+                .because("an upgrade renders the object without it, and Helm removes what a release no longer has")
+                .help("print it each time, and keep what is there by `lookup`")
+                .at(spot),
+            );
+        }
         for (made, at) in made_once(&text.text) {
             let place = text.place(at);
             let file = place.file.clone();
@@ -61,6 +80,37 @@ fn made_once(text: &str) -> Vec<(Written<'_>, usize)> {
     found
 }
 
+/// Where a text prints keys of a ConfigMap or Secret with the installation alone, and the object around them each time.
+fn data_of_first_day(text: &str) -> Vec<usize> {
+    const DATA: [&str; 3] = ["data:", "stringData:", "binaryData:"];
+    let is_other = [".Release.IsUpgrade", "not .Release.IsInstall", "lookup "].iter().any(|it| text.contains(it));
+    if !text.contains(FIRST) || is_other {
+        return Vec::new();
+    }
+    let is_data = |line: &str| DATA.contains(&line.trim_end());
+    let mut found = Vec::new();
+    for asked in ifs(text).into_iter().filter(|it| is_first_alone(it.asks)) {
+        let body = &text[asked.body.clone()];
+        if body.lines().any(|line| line.starts_with("apiVersion:")) || text[asked.body.end..asked.end].contains("else")
+        {
+            continue;
+        }
+        let from = text[..asked.at].rfind("\n---").map_or(0, |at| at + 1);
+        let head = &text[from..asked.at];
+        let kind = head.lines().rev().find_map(|line| line.strip_prefix("kind:")).map(str::trim);
+        if !matches!(kind, Some("ConfigMap" | "Secret")) || head.contains("helm.sh/hook") {
+            continue;
+        }
+        let is_key = |line: &str| line.starts_with(|it: char| it.is_ascii_alphabetic());
+        let is_within = head.lines().rev().find(|line| is_key(line)).is_some_and(is_data);
+        let has_keys = body.lines().any(|line| line.starts_with(' ') && line.contains(": "));
+        if body.lines().any(is_data) || (is_within && has_keys) {
+            found.push(asked.at);
+        }
+    }
+    found
+}
+
 /// Whether a condition holds with no upgrade, whatever else is set.
 fn is_first_alone(asks: &str) -> bool {
     let words = words(asks);
@@ -89,6 +139,22 @@ fn is_kept(unit: &DesiredUnit, text: &Text<'_>, kind: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_of_the_first_day_is_told_where_its_object_stays() {
+        let of = |body: &str| {
+            data_of_first_day(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\n{body}")).len()
+        };
+        assert_eq!(of("{{- if .Release.IsInstall }}\ndata:\n  a: b\n{{- end }}\n"), 1);
+        assert_eq!(of("data:\n  x: y\n  {{- if .Release.IsInstall }}\n  a: b\n  {{- end }}\n"), 1);
+        for well in [
+            "data:\n  {{- if .Release.IsInstall }}\n  a: b\n  {{- else }}\n  a: c\n  {{- end }}\n",
+            "data:\n  a: b\n",
+            "data:\n  {{- if .Release.IsInstall }}\n  a: b\n  {{- end }}\n{{/* lookup */}}\n",
+        ] {
+            assert_eq!(of(well), 0, "{well}");
+        }
+    }
 
     #[test]
     fn a_manifest_behind_the_installation_is_told() {

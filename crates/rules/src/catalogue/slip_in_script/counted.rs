@@ -33,17 +33,34 @@ pub(super) fn in_container(desired: &Desired, container: &Container<'_>) -> Vec<
         return Vec::new();
     }
     let whose = format!("the script of container `{}`", container.name);
-    let own = COMMANDS.iter().filter_map(|field| {
-        let value = container.value.pointer(&format!("/{field}/exec"))?;
-        let path = format!("{}.{}.exec", container.path, field.replace('/', "."));
-        Some(Container { path, value, ..container.clone() })
-    });
     let told = |of: Container<'_>| {
         let (field, _, script) = given_script(&of)?;
         let finding = in_script(&whose, script, shell(&of))?;
         Some(finding.at(desired.spot_at(&format!("{}.{field}", of.path))))
     };
-    std::iter::once(container.clone()).chain(own).filter_map(told).collect()
+    commanded(container).filter_map(told).collect()
+}
+
+/// A container as it is commanded: its own command, and those of its probes and hooks.
+fn commanded<'c>(container: &Container<'c>) -> impl Iterator<Item = Container<'c>> {
+    let own: Vec<Container<'c>> = COMMANDS
+        .iter()
+        .filter_map(|field| {
+            let value = container.value.pointer(&format!("/{field}/exec"))?;
+            let path = format!("{}.{}.exec", container.path, field.replace('/', "."));
+            Some(Container { path, value, ..container.clone() })
+        })
+        .collect();
+    std::iter::once(container.clone()).chain(own)
+}
+
+/// The scripts that a container, its probes and its hooks give to a shell, with their fields.
+pub(super) fn given_scripts<'c>(container: &Container<'c>) -> Vec<(String, &'c str)> {
+    let given = commanded(container).filter_map(|of| {
+        let (field, _, script) = given_script(&of)?;
+        Some((format!("{}.{field}", of.path), script))
+    });
+    given.collect()
 }
 
 /// What a script for a shell of that name counts.
