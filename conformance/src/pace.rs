@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// Measure Argo CD's own controller and repository server (`cargo run -p oracles -- argo-cd`, and Debian's `redis-server`) as well, each in turn with Landfall.
     #[arg(long, conflicts_with_all = ["embedded", "requests"])]
     argo_cd: bool,
-    /// Print what the API server was asked until all were synced, and how often. It logs that meanwhile, and is slower.
+    /// Print what the API server was asked until all were synced, and again after `kill -9`, and how often. It logs that meanwhile, and is slower.
     #[arg(long, conflicts_with = "embedded")]
     requests: bool,
 }
@@ -93,8 +93,15 @@ fn measured_on(ground: &mut Ground, arguments: &Arguments, shape: Shape) -> anyh
     let after = ground.memory()?;
     ground.kill()?;
     ground.change_by_hand()?;
+    let before = ground.requests()?;
     let (again, verdicts) = ground.start_until_all_are_out_of_sync(PATIENCE)?;
     std::thread::sleep(REST);
+    for (request, count) in ground.requests()? {
+        let again = count - before.get(&request).copied().unwrap_or_default();
+        if again > 0 {
+            println!("{again:6} {request} (after `kill -9`)");
+        }
+    }
     let restarted = ground.memory()?;
     let at = |share: f64| one.get(((one.len() as f64 * share).ceil() as usize).saturating_sub(1)).map(millis);
     Ok(json!({

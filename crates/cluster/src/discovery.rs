@@ -13,6 +13,8 @@ use crate::{Cluster, Error};
 /// How long a server may take to say what it serves, which it has at hand: one that is frozen is known by it, long before everything
 /// else that is asked of it has taken as long as it may.
 const LOOKED_UP: Duration = Duration::from_secs(8);
+/// How long somebody waits for the answer of who asks the same already.
+const WAITED: Duration = Duration::from_millis(500);
 
 /// Whether objects of a kind live in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -104,6 +106,8 @@ pub(crate) struct Known {
     lasts: Duration,
     version: Mutex<Option<(Instant, ServerVersion)>>,
     resources: Mutex<Option<(Instant, Vec<Resource>)>>,
+    /// Held by who asks: of many who want to know at once one asks, and the others take its answer.
+    asking: (tokio::sync::Mutex<()>, tokio::sync::Mutex<()>),
 }
 
 /// What was said no longer ago than that.
@@ -116,6 +120,15 @@ impl Known {
     /// Nothing yet; what the server says of itself will hold so long.
     pub(crate) fn lasting(lasts: Duration) -> Self {
         Known { lasts, ..Known::default() }
+    }
+
+    /// Lets one ask at a time where answers hold for a while; where they do not everybody asks, and so does who has waited in vain:
+    /// of a server that does not answer everybody hears so as soon as if they had asked alone.
+    async fn alone<'a>(&self, asking: &'a tokio::sync::Mutex<()>) -> Option<tokio::sync::MutexGuard<'a, ()>> {
+        if self.lasts.is_zero() {
+            return None;
+        }
+        tokio::time::timeout(WAITED, asking.lock()).await.ok()
     }
 
     fn get(&self, gvk: &Gvk) -> Option<Arc<Vec<Resource>>> {
@@ -248,6 +261,10 @@ impl Cluster {
         if let Some(version) = lately(&self.known.version, self.known.lasts) {
             return Ok(version);
         }
+        let _alone = self.known.alone(&self.known.asking.0).await;
+        if let Some(version) = lately(&self.known.version, self.known.lasts) {
+            return Ok(version);
+        }
         let asked = Instant::now();
         let body = self.get_path("ask for the version", "/version").await?;
         let version = ServerVersion::deserialize(body)
@@ -329,6 +346,10 @@ impl Cluster {
     /// [`Error::Unreachable`]; a group whose server does not answer is left out.
     #[boxed]
     pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
+        if let Some(resources) = lately(&self.known.resources, self.known.lasts) {
+            return Ok(resources);
+        }
+        let _alone = self.known.alone(&self.known.asking.1).await;
         if let Some(resources) = lately(&self.known.resources, self.known.lasts) {
             return Ok(resources);
         }
@@ -525,8 +546,30 @@ mod tests {
         };
         assert_eq!(asked(&cluster).await, 6, "who did not ask for it is told what is so now");
         assert_eq!(asked(&often).await, 3);
+        let at_once = cluster.clone().remembering(Duration::from_secs(3600));
+        sent.lock().expect("not poisoned").clear();
+        let everybody = (0..16).map(|_| async {
+            at_once.version().await.expect("told");
+            at_once.resources().await.expect("told");
+        });
+        futures::future::join_all(everybody).await;
+        assert_eq!(sent.lock().expect("not poisoned").len(), 3, "of many who ask at once one does");
         assert_eq!(asked(&often.by_leave(&crate::Leave::without_end())).await, 0, "clones know what it knows");
         often.forget_discovery();
         assert_eq!(asked(&often).await, 2, "kinds alone: the version does not change with a definition");
+    }
+
+    #[tokio::test]
+    async fn who_asks_keeps_nobody_waiting_for_long_who_wants_to_know_the_same() {
+        let known = Known::lasting(Duration::from_secs(3600));
+        let asks = known.alone(&known.asking.0).await;
+        assert!(asks.is_some());
+        assert!(known.alone(&known.asking.0).await.is_none(), "it is asked by two now");
+        assert!(known.alone(&known.asking.1).await.is_some(), "something else is not waited for");
+        drop(asks);
+        assert!(known.alone(&known.asking.0).await.is_some());
+        let each = Known::default();
+        let (first, second) = (each.alone(&each.asking.0).await, each.alone(&each.asking.0).await);
+        assert!(first.is_none() && second.is_none(), "where no answer holds everybody asks");
     }
 }

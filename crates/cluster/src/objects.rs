@@ -167,15 +167,16 @@ impl Cluster {
     #[boxed]
     pub async fn list(&self, gvk: &Gvk, options: &ListOptions) -> Result<Vec<Object>, Error> {
         let resource = self.resource(gvk).await?;
-        Ok(self.list_resource(&resource, options).await?.0)
+        Ok(self.list_resource_as(&resource, options, &Some).await?.0)
     }
 
-    /// The objects and the resource version from which a watch goes on.
-    pub(crate) async fn list_resource(
+    /// What `kept` makes of the objects, page by page, and the resource version from which a watch goes on.
+    pub(crate) async fn list_resource_as<T>(
         &self,
         resource: &Resource,
         options: &ListOptions,
-    ) -> Result<(Vec<Object>, String), Error> {
+        kept: &(dyn Fn(Object) -> Option<T> + Send + Sync),
+    ) -> Result<(Vec<T>, String), Error> {
         let action = format!("list {}", resource.gvr.group_resource());
         let base = resource.collection(options.namespace.as_deref());
         let mut objects = Vec::new();
@@ -194,7 +195,7 @@ impl Cluster {
                 }
                 answer => answer?,
             };
-            objects.extend(page_of_it.objects);
+            objects.extend(page_of_it.objects.into_iter().filter_map(kept));
             next = page_of_it.next;
             if next.is_empty() {
                 return Ok((objects, page_of_it.version));

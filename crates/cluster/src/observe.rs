@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
@@ -20,12 +21,12 @@ pub struct Interest {
     pub name: Option<String>,
 }
 
-/// What has become of the observed objects.
+/// What has become of the observed objects: of lists `T` is kept of each.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum Change<T = Object> {
     /// All objects of an interest, at the beginning and again whenever a watch could not be resumed; what was known
     /// of the interest and is not among them is gone.
-    Listed(Interest, Vec<Object>),
+    Listed(Interest, Vec<T>),
     /// An object is new or has changed.
     Applied(Object),
     /// An object is gone; its last state.
@@ -50,11 +51,31 @@ impl Cluster {
         &self,
         interests: Vec<Interest>,
     ) -> impl Stream<Item = Result<Change, Error>> + Send + Unpin + use<> {
-        stream::select_all(interests.into_iter().map(|interest| self.observe_one(interest)).collect::<Vec<_>>())
+        self.observe_as(interests, Some)
     }
 
-    fn observe_one(&self, interest: Interest) -> BoxStream<'static, Result<Change, Error>> {
-        let watch = Watch { cluster: self.clone(), interest, resource: None, failures: 0 };
+    /// The same; of what is listed only that is kept, page by page, which `kept` makes of each object: a list of all that a cluster
+    /// has of a kind is never held whole.
+    pub fn observe_as<T, F>(
+        &self,
+        interests: Vec<Interest>,
+        kept: F,
+    ) -> impl Stream<Item = Result<Change<T>, Error>> + Send + Unpin + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(Object) -> Option<T> + Send + Sync + 'static,
+    {
+        let kept: Kept<T> = Arc::new(kept);
+        let each = interests.into_iter().map(|interest| self.observe_one(interest, Arc::clone(&kept)));
+        stream::select_all(each.collect::<Vec<_>>())
+    }
+
+    fn observe_one<T: Send + 'static>(
+        &self,
+        interest: Interest,
+        kept: Kept<T>,
+    ) -> BoxStream<'static, Result<Change<T>, Error>> {
+        let watch = Watch { cluster: self.clone(), interest, kept, resource: None, failures: 0 };
         stream::unfold((watch, State::List), |(mut watch, state)| async move {
             let (item, next) = watch.step(state).await?;
             Some((item, (watch, next)))
@@ -63,9 +84,13 @@ impl Cluster {
     }
 }
 
-struct Watch {
+/// What is kept of an object of a list.
+type Kept<T> = Arc<dyn Fn(Object) -> Option<T> + Send + Sync>;
+
+struct Watch<T> {
     cluster: Cluster,
     interest: Interest,
+    kept: Kept<T>,
     resource: Option<Resource>,
     failures: u32,
 }
@@ -81,9 +106,9 @@ enum State {
     End,
 }
 
-impl Watch {
+impl<T> Watch<T> {
     /// Goes on until there is something to tell.
-    async fn step(&mut self, mut state: State) -> Option<(Result<Change, Error>, State)> {
+    async fn step(&mut self, mut state: State) -> Option<(Result<Change<T>, Error>, State)> {
         loop {
             state = match state {
                 State::List => match self.list().await {
@@ -148,7 +173,7 @@ impl Watch {
     }
 
     /// Tells of a failure and says how to go on: not at all when it would only repeat itself.
-    async fn failed(&mut self, error: Error, again: State) -> (Result<Change, Error>, State) {
+    async fn failed(&mut self, error: Error, again: State) -> (Result<Change<T>, Error>, State) {
         let passing = error.is_unreachable() || matches!(error.code(), Some(429 | 500..=599));
         if !passing {
             return (Err(error), State::End);
@@ -175,12 +200,12 @@ impl Watch {
         }
     }
 
-    async fn list(&mut self) -> Result<(Vec<Object>, String), Error> {
+    async fn list(&mut self) -> Result<(Vec<T>, String), Error> {
         let resource = match &self.resource {
             Some(resource) => resource.clone(),
             None => self.cluster.resource(&self.interest.gvk).await?,
         };
-        let answer = self.cluster.list_resource(&resource, &self.options()).await?;
+        let answer = self.cluster.list_resource_as(&resource, &self.options(), &*self.kept).await?;
         self.resource = Some(resource);
         Ok(answer)
     }

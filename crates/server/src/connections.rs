@@ -15,8 +15,8 @@ use landfall_object::{Gvk, Object};
 use landfall_secrets::sops::SopsKeys;
 use landfall_source::{Accounts, Trust};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::happened::Happened;
@@ -26,8 +26,11 @@ use crate::sops_identities::{SopsIdentities, SopsSecret};
 const NAMESPACE: &str = "argocd";
 /// How long a cluster may take to answer a connection: one that is gone is told soon.
 const CONNECTING: Duration = Duration::from_secs(5);
-/// Comparisons at once, with one cluster.
-const COMPARING: usize = 4;
+/// Comparisons at once, with one cluster: each waits a tenth of a second for the API server, and less long for a processor.
+const COMPARING: usize = 16;
+/// Of them, while syncs are under way: what a comparison reads is given to the sync that follows if it follows soon, and is read again
+/// where the syncs fall behind.
+const COMPARING_BESIDE: usize = 4;
 /// Syncs at once, to one cluster.
 const SYNCING: usize = 16;
 /// How long it holds which kinds a cluster serves: a push that touches many Applications asks that of each, several times. Whoever
@@ -46,7 +49,7 @@ pub(crate) struct Destination {
     /// Ends what listens to it.
     pub(crate) stop: CancellationToken,
     /// Places for comparisons.
-    pub(crate) comparing: Arc<Semaphore>,
+    pub(crate) comparing: Comparing,
     /// Places for syncs.
     pub(crate) syncing: Arc<Semaphore>,
     /// What its objects say of whose they are.
@@ -56,14 +59,41 @@ pub(crate) struct Destination {
     acting: Mutex<BTreeMap<String, Cluster>>,
 }
 
+/// Places for comparisons with a cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Comparing {
+    all: Arc<Semaphore>,
+    beside_syncs: Arc<Semaphore>,
+    syncing: Arc<Semaphore>,
+}
+
+/// A place for a comparison, as long as it is held.
+pub(crate) type Place<'a> = (SemaphorePermit<'a>, Option<SemaphorePermit<'a>>);
+
+impl Comparing {
+    fn beside(syncing: &Arc<Semaphore>) -> Self {
+        let places = |many| Arc::new(Semaphore::new(many));
+        Comparing { all: places(COMPARING), beside_syncs: places(COMPARING_BESIDE), syncing: Arc::clone(syncing) }
+    }
+
+    /// Waits for a place; nothing where nobody gives any out any more.
+    pub(crate) async fn place(&self) -> Option<Place<'_>> {
+        let place = self.all.acquire().await.ok()?;
+        let is_beside = self.syncing.available_permits() < SYNCING;
+        let beside = if is_beside { Some(self.beside_syncs.acquire().await.ok()?) } else { None };
+        Some((place, beside))
+    }
+}
+
 impl Destination {
     fn new(cluster: Result<Cluster, String>, declared: Option<ClusterConnection>, stop: CancellationToken) -> Self {
+        let syncing = Arc::new(Semaphore::new(SYNCING));
         Destination {
             server: declared.as_ref().map(|it| it.server.as_str()).unwrap_or_default().into(),
             cluster,
             stop,
-            comparing: Arc::new(Semaphore::new(COMPARING)),
-            syncing: Arc::new(Semaphore::new(SYNCING)),
+            comparing: Comparing::beside(&syncing),
+            syncing,
             claims: Claims::default(),
             declared,
             acting: Mutex::default(),

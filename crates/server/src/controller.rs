@@ -85,6 +85,11 @@ pub(crate) struct Controller {
     others: BTreeMap<ObjectKey, Object>,
 }
 
+/// Takes from an Application who wrote which of its fields: nobody here asks for it, and it is a third of it.
+fn without_managers(object: &mut Object) {
+    object.metadata_mut().remove("managedFields");
+}
+
 impl Controller {
     pub(crate) fn new(
         work: Arc<Work>,
@@ -136,7 +141,10 @@ impl Controller {
         self.work.settings.list(&self.work.session.cluster).await;
         let mut settings = self.work.session.cluster.observe(vec![ArgoSettings::interest()]);
         let mut projects = self.work.session.cluster.observe(vec![all(Projects::kind())]);
-        let mut applications = self.work.session.cluster.observe(vec![all(application_kind())]);
+        let mut applications = self.work.session.cluster.observe_as(vec![all(application_kind())], |mut object| {
+            without_managers(&mut object);
+            Some(object)
+        });
         let mut turns = tokio::time::interval(Duration::from_secs(TURN));
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -249,8 +257,7 @@ impl Controller {
     }
 
     fn application(&mut self, mut object: Object) {
-        // Nobody here asks who wrote which of its fields, and they are a third of it.
-        object.metadata_mut().remove("managedFields");
+        without_managers(&mut object);
         let key = object.key();
         let (mut observations, mut doubts) = (Vec::new(), Vec::new());
         if let Some(observed) = &mut self.observed {
@@ -292,6 +299,10 @@ impl Controller {
             let known = object.list_at("/status/resources").iter().filter_map(landfall_apps::resource_key);
             let known: Vec<Gvk> = known.map(|key| key.gvk).collect();
             known.iter().for_each(|gvk| self.live.watch(gvk, &entry.destination, &self.told));
+            // What the lists show is no change to who has not looked yet.
+            let kinds: BTreeSet<&Gvk> = known.iter().collect();
+            let listings = kinds.into_iter().filter_map(|gvk| self.live.listing(&entry.destination.server, gvk));
+            entry.listings = listings.collect();
         } else if is_terminating(&object) && !is_terminating(&entry.object) {
             observations.push(Observation::Terminated);
             if entry.running.is_none() {
@@ -374,32 +385,44 @@ impl Controller {
                 if let Seen::Unwatched(gvk, why) = &seen {
                     tracing::warn!("{} is not watched: {why}", gvk.kind);
                 }
+                let listed = match &seen {
+                    Seen::Listed(gvk, _) => Some(gvk.clone()),
+                    _ => None,
+                };
                 let of_one = match &seen {
                     Seen::Applied(name, _, version) | Seen::Deleted(name, version) => Some((name.clone(), *version)),
                     Seen::Listed(..) | Seen::Unwatched(..) => None,
                 };
-                let follows = self.live.note(&server, seen);
+                // Of a list, one thing for each Application, however many of its objects say so.
+                let mut follows: BTreeMap<Box<str>, Follows> = BTreeMap::new();
+                for (name, one) in self.live.note(&server, seen) {
+                    let known = follows.entry(name).or_insert(one);
+                    *known = one.max(*known);
+                }
                 self.board.note(|told| told.events += 1);
-                for (name, follows) in follows {
-                    let is_it = |(key, entry): &(&ObjectKey, &Entry)| {
-                        let namespace = key.namespace.as_deref().unwrap_or_default();
-                        instance_name(namespace, &key.name) == *name && entry.destination.server == server
-                    };
-                    let keys: Vec<ObjectKey> = self.entries.iter().filter(is_it).map(|(key, _)| key.clone()).collect();
-                    for key in keys {
-                        match &of_one {
-                            Some((name, version)) => {
-                                let kind = (name.group.as_str(), name.kind.as_str());
-                                self.work.recents.told(&key, kind, &name.namespace, *version);
-                            }
-                            None => self.work.recents.clear(&key),
+                let concerned = self.entries.iter().filter(|(_, entry)| entry.destination.server == server);
+                let concerned = concerned.filter_map(|(key, entry)| {
+                    let name = instance_name(key.namespace.as_deref().unwrap_or_default(), &key.name);
+                    let follows = follows.get(&*name)?;
+                    Some((key.clone(), *follows, entry.unread.load(Ordering::Acquire)))
+                });
+                let concerned: Vec<_> = if follows.is_empty() { Vec::new() } else { concerned.collect() };
+                for (key, follows, sees_it) in concerned {
+                    match &of_one {
+                        Some((name, version)) => {
+                            let kind = (name.group.as_str(), name.kind.as_str());
+                            self.work.recents.told(&key, kind, &name.namespace, *version);
                         }
-                        let observation = match follows {
-                            Follows::Difference => Observation::LiveChanged,
-                            Follows::Health => Observation::Tick,
-                        };
-                        self.observe(&key, observation);
+                        None => self.work.recents.clear(&key),
                     }
+                    let observation = match follows {
+                        Follows::Difference if !sees_it => Observation::LiveChanged,
+                        Follows::Difference | Follows::Health => Observation::Tick,
+                    };
+                    self.observe(&key, observation);
+                }
+                if let Some(gvk) = listed {
+                    self.live.noted(&server, &gvk);
                 }
             }
             Happened::Observed(key, observation) => {
@@ -797,6 +820,34 @@ mod tests {
         assert!(looked(&mut controller, "https://git.invalid/shop.git", "main"));
         assert!(looked(&mut controller, "ssh://git@git.invalid/shop", "main"), "another spelling of it");
         assert!(!looked(&mut controller, "https://git.invalid/other.git", "main"));
+    }
+
+    #[tokio::test]
+    async fn what_a_comparison_will_see_is_no_reason_for_another_one() {
+        let mut controller = controller().await;
+        let key = application("first").key();
+        let map = json!({"group": "", "kind": "ConfigMap", "version": "v1", "namespace": "shop", "name": "settings"});
+        let mut object = application("first");
+        object.map_mut().insert("status".to_owned(), json!({"resources": [map]}));
+        controller.application(object);
+        let entry = &controller.entries[&key];
+        let (server, unread) = (Arc::clone(&entry.destination.server), Arc::clone(&entry.unread));
+        assert_eq!(entry.listings.len(), 1, "its first comparison waits for the list of its kind");
+        let mut changes = |digest: &str| {
+            controller.pending.clear();
+            let row =
+                crate::row::Row { owner: Some("shop".into()), digest: digest.into(), health: None, counts: false };
+            let name =
+                landfall_apps::ResourceName { kind: "ConfigMap".into(), name: "settings".into(), ..Default::default() };
+            let listed = Seen::Listed(Gvk::new("", "v1", "ConfigMap"), vec![(name, row)]);
+            controller.note(Happened::Live(Arc::clone(&server), listed));
+            controller.pending.get(&key).is_some_and(|told| told.contains(&Observation::LiveChanged))
+        };
+        unread.store(true, Ordering::Release);
+        assert!(!changes("one"), "it waits for its place yet");
+        unread.store(false, Ordering::Release);
+        assert!(changes("two"), "it has read, or nobody compares");
+        assert!(*controller.entries[&key].listings[0].borrow(), "who waits hears of the list");
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! An Application as it is known, and the status that follows from that.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 use landfall_apps::machine::State;
@@ -13,6 +14,7 @@ use landfall_fleet::sha256_hex;
 use landfall_object::{HealthStatus, Object, ObjectKey};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::checks::Known;
@@ -41,6 +43,10 @@ pub(crate) struct Entry {
     pub(crate) state: State,
     /// What was found last, as long as that holds.
     pub(crate) found: Option<Found>,
+    /// The lists of its kinds that were under way when it was first seen: its first comparison waits for them, for a while.
+    pub(crate) listings: Vec<watch::Receiver<bool>>,
+    /// Whether the comparison under way has read nothing yet: it waits for its place, and what changes meanwhile it will see.
+    pub(crate) unread: Arc<AtomicBool>,
     /// The `operation` that was seen last.
     pub(crate) carried: Option<Value>,
     /// The sync under way, and how it is ended.
@@ -144,6 +150,8 @@ impl Entry {
             destination,
             state: State::behind(former),
             found: None,
+            listings: Vec::new(),
+            unread: Arc::default(),
             carried: None,
             running: None,
             wake: None,

@@ -8,6 +8,7 @@ use landfall_apps::{Claims, ResourceName};
 use landfall_cluster::{Change, Cluster, Interest};
 use landfall_object::{Gvk, Object};
 use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::connections::Destination;
@@ -58,6 +59,21 @@ impl Lives {
         self.clusters.get_mut(server).map(|live| live.note(seen)).unwrap_or_default()
     }
 
+    /// What has been taken note of now: who waits for a kind's list hears of it.
+    pub(crate) fn noted(&self, server: &str, gvk: &Gvk) {
+        let watched =
+            self.clusters.get(server).and_then(|live| live.watched.get(&(gvk.group.clone(), gvk.kind.clone())));
+        if let Some(watched) = watched {
+            watched.listed.1.send_replace(watched.listed.0);
+        }
+    }
+
+    /// Tells when all of a kind is known; nothing where nobody watches it, or it is known already.
+    pub(crate) fn listing(&self, server: &str, gvk: &Gvk) -> Option<watch::Receiver<bool>> {
+        let watched = self.clusters.get(server)?.watched.get(&(gvk.group.clone(), gvk.kind.clone()))?;
+        (watched.ended.is_some() && !watched.listed.0).then(|| watched.listed.1.subscribe())
+    }
+
     /// Forgets a cluster that is reached otherwise now, or no more.
     pub(crate) fn forget(&mut self, server: &str) {
         if let Some(live) = self.clusters.remove(server) {
@@ -81,7 +97,8 @@ pub(crate) struct Live {
 }
 
 struct Watched {
-    listed: bool,
+    /// Whether all of it is known; who waits for that hears of it once what follows has been taken note of.
+    listed: (bool, watch::Sender<bool>),
     ended: Option<CancellationToken>,
 }
 
@@ -95,7 +112,7 @@ impl Live {
         stop: &CancellationToken,
     ) {
         let known = self.watched.entry((gvk.group.clone(), gvk.kind.clone()));
-        let watched = known.or_insert(Watched { listed: false, ended: None });
+        let watched = known.or_insert(Watched { listed: (false, watch::Sender::new(false)), ended: None });
         if watched.ended.is_some() {
             return;
         }
@@ -103,7 +120,7 @@ impl Live {
         watched.ended = Some(ended.clone());
         self.claims.watches(gvk);
         let watched = (Arc::clone(server), cluster.clone(), rules.clone());
-        tokio::spawn(watch(gvk.clone(), watched, told.clone(), ended));
+        tokio::spawn(follow(gvk.clone(), watched, told.clone(), ended));
     }
 
     fn size(&self) -> (usize, usize) {
@@ -118,7 +135,7 @@ impl Live {
     /// Whether all objects of a kind are known that belong to somebody.
     pub(crate) fn is_listed(&self, name: &ResourceName) -> bool {
         let kind = (name.group.clone(), name.kind.clone());
-        self.watched.get(&kind).is_some_and(|watched| watched.listed)
+        self.watched.get(&kind).is_some_and(|watched| watched.listed.0)
     }
 
     fn note(&mut self, seen: Seen) -> Vec<(Box<str>, Follows)> {
@@ -127,7 +144,7 @@ impl Live {
             Seen::Deleted(name, _) => self.deleted(&name),
             Seen::Listed(gvk, rows) => {
                 if let Some(watched) = self.watched.get_mut(&(gvk.group.clone(), gvk.kind.clone())) {
-                    watched.listed = true;
+                    watched.listed.0 = true;
                 }
                 let of_kind = |name: &&Arc<ResourceName>| name.group == gvk.group && name.kind == gvk.kind;
                 let gone: Vec<Arc<ResourceName>> = {
@@ -182,32 +199,33 @@ impl Live {
 }
 
 /// Watches a kind in all namespaces; what is said of an object is worked out here, off the controller's task.
-async fn watch(
+async fn follow(
     gvk: Gvk,
     (server, cluster, mut rules): (Arc<str>, Cluster, Scripted),
     told: Sender<Happened>,
     stop: CancellationToken,
 ) {
-    let observe = || cluster.observe(vec![Interest { gvk: gvk.clone(), namespace: None, name: None }]);
-    let mut changes = observe();
+    let named = |object: &Object, rules: &Scripted| (ResourceName::from(&object.key()), Row::of(object, rules));
+    let observe = |rules: &Scripted| {
+        let rules = rules.clone();
+        let owned = move |object: Object| landfall_apps::owner(&object).is_some().then(|| named(&object, &rules));
+        cluster.observe_as(vec![Interest { gvk: gvk.clone(), namespace: None, name: None }], owned)
+    };
+    let mut changes = observe(&rules);
     loop {
         let change = tokio::select! {
             () = stop.cancelled() => return,
             () = rules.changed(&gvk) => {
                 // Nothing is kept that could be judged anew.
-                changes = observe();
+                changes = observe(&rules);
                 continue;
             }
             change = changes.next() => change,
         };
-        let named = |object: &Object| (ResourceName::from(&object.key()), Row::of(object, &rules));
         let seen = match change {
-            Some(Ok(Change::Listed(_, objects))) => {
-                let owned = objects.iter().filter(|object| landfall_apps::owner(object).is_some());
-                Seen::Listed(gvk.clone(), owned.map(named).collect())
-            }
+            Some(Ok(Change::Listed(_, rows))) => Seen::Listed(gvk.clone(), rows),
             Some(Ok(Change::Applied(object))) => {
-                let (name, row) = named(&object);
+                let (name, row) = named(&object, &rules);
                 Seen::Applied(name, row, version_of(&object))
             }
             Some(Ok(Change::Deleted(object))) => Seen::Deleted(ResourceName::from(&object.key()), version_of(&object)),

@@ -98,7 +98,9 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
     let (clock, stop) = (Arc::clone(&work.session.clock), work.session.stop.clone());
     let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
     let mut sets = work.session.cluster.observe(vec![all(set_kind())]);
-    let mut applications = work.session.cluster.observe(vec![all(application_kind())]);
+    // Of the list, those that sets have made.
+    let made = |object: Object| is_made(&object).then_some(object);
+    let mut applications = work.session.cluster.observe_as(vec![all(application_kind())], made);
     let (told, mut looked) = channel(64);
     let mut keeper = Keeper {
         work,
@@ -146,6 +148,11 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
     }
     keeper.tasks.close();
     keeper.tasks.wait().await;
+}
+
+/// Whether a set has made an Application.
+fn is_made(object: &Object) -> bool {
+    object.controller().is_some_and(|owner| owner.kind == "ApplicationSet")
 }
 
 struct Keeper {
@@ -205,7 +212,7 @@ impl Keeper {
     }
 
     fn application_changed(&mut self, object: &Object, now: Timestamp) {
-        let Some(owner) = object.controller().filter(|owner| owner.kind == "ApplicationSet") else { return };
+        let Some(owner) = object.controller().filter(|_| is_made(object)) else { return };
         let key = ObjectKey::new(set_kind(), object.namespace(), &*owner.name);
         let soon = now.checked_add(SignedDuration::from_secs(PAUSE)).unwrap_or(now);
         if let Some(kept) = self.kept.get_mut(&key) {

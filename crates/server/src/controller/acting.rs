@@ -1,10 +1,15 @@
 //! The errands that a machine's actions ask for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use futures::future::join_all;
 use landfall_apps::machine::{Action, End, Observation};
 use landfall_apps::{Application, Tried};
 use landfall_object::ObjectKey;
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Controller;
@@ -12,6 +17,9 @@ use crate::api::Name;
 use crate::checks::Due;
 use crate::entry::Running;
 use crate::happened::Happened;
+
+/// How long a first comparison waits for the lists of its kinds: read before them, it would be made once more behind them.
+const LISTED: Duration = Duration::from_secs(3);
 
 impl Controller {
     /// Does what a machine asks for, aside: what it came to is told to the controller.
@@ -59,9 +67,12 @@ impl Controller {
                 });
             }
             Action::Compare { number, revisions, since } => {
-                let places = Arc::clone(&entry.destination.comparing);
+                let places = entry.destination.comparing.clone();
                 let known = entry.found.as_ref().filter(|found| since.as_ref() == Some(&found.revisions));
                 let reads = known.and_then(|found| found.reads.clone());
+                let unread = Arc::new(AtomicBool::new(false));
+                entry.unread = Arc::clone(&unread);
+                let listings = std::mem::take(&mut entry.listings);
                 self.tasks.spawn(async move {
                     let began = std::time::Instant::now();
                     let stop = work.session.stop.clone();
@@ -71,7 +82,11 @@ impl Controller {
                         if work.are_alike(&application, at, reads.as_deref()).await? {
                             return Ok(Err(revisions));
                         }
-                        let _place = places.acquire().await;
+                        unread.store(true, Ordering::Release);
+                        // They go on by themselves where that takes longer.
+                        let _in_time = timeout(LISTED, join_all(listings.into_iter().map(is_listed))).await;
+                        let _place = places.place().await;
+                        unread.store(false, Ordering::Release);
                         work.compare(&application, revisions).await.map(Ok)
                     };
                     let found = tokio::select! {
@@ -215,6 +230,11 @@ impl Controller {
             }
         });
     }
+}
+
+/// Waits until all of a kind is known, or nobody lists it any more.
+async fn is_listed(mut listing: watch::Receiver<bool>) {
+    let _given_up = listing.wait_for(|listed| *listed).await;
 }
 
 /// Runs an errand as a task of its own: a bug in it is what that errand has come to, and ends nothing else.
