@@ -253,6 +253,7 @@ impl<'g> Sequence<'g> {
             pens: Default::default(),
             claims: Default::default(),
             barred: Default::default(),
+            given_as_live: false,
         }
     }
 

@@ -50,6 +50,8 @@ pub struct Applications {
     pub claims: Claims,
     /// Whose objects are nobody else's to change.
     pub barred: Barred,
+    /// Whether an Application is given as it is where it lives: it is not asked for once more to prepare its sync.
+    pub given_as_live: bool,
 }
 
 /// How what is live is read.
@@ -175,11 +177,12 @@ impl Applications {
     /// [`Error::UnknownKind`], [`Error::Shared`], [`Error::WipesOut`], and what planning refuses.
     #[boxed]
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
-        let live = self.read(application).await?;
+        let read = if self.given_as_live { None } else { self.read(application).await? };
+        let live = if self.given_as_live { Some(&application.object) } else { read.as_ref() };
         let by = (request.project.as_ref(), Reading::Lately);
-        let mut tracked = self.tracked_by(application, live.as_ref(), by).await?;
+        let mut tracked = self.tracked_by(application, live, by).await?;
         tracked.retain(|object| !self.excluded.excludes(application, &object.key()));
-        let application = &Applications::approved(application, live.as_ref());
+        let application = &Applications::approved(application, live);
         let home = self.cluster.default_namespace();
         let mut sync = Sync::new(application, request, tracked, home, self.expected.clone()).meant(self.semantics);
         sync = sync.judged_by(&self.health).beside(&self.barred);

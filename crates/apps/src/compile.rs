@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use landfall_engine::{Criterion, Desired, DesiredPhase, Hook, Item, Method, PhaseRuns, Task, WaitFor, once_keys};
 use landfall_object::order::sync_key;
@@ -188,10 +188,10 @@ pub(crate) fn compile_part(
     resources.retain(|entry| operation.takes(&entry.object.key()));
     let (ahead, resources) = needed_by_hooks(resources, &hooks);
     early.extend(with_waits(resource_items(&ahead, &options, application, tracked), &ahead, &choices, true));
+    let wanted: HashSet<_> = keys.iter().map(ObjectKey::without_version).collect();
     let gone = tracked.iter().filter(|live| {
-        is_resource_of(application, live)
-            && operation.takes(&live.key())
-            && !keys.iter().any(|key| key.without_version() == live.key().without_version())
+        let key = live.key();
+        is_resource_of(application, live) && operation.takes(&key) && !wanted.contains(&key.without_version())
     });
     let (outside, gone): (Vec<&Object>, Vec<&Object>) =
         gone.partition(|live| choices.project.is_some_and(|project| !project.permits_live(application, &live.key())));
@@ -270,10 +270,15 @@ fn shared(
     notes: &mut Vec<String>,
 ) -> Option<SharedObject> {
     let mut first = None;
-    for live in tracked {
-        let Some(other) = owner(live).filter(|_| !application.owns(live)) else { continue };
+    let of_others = tracked.iter().filter_map(|live| Some((live, owner(live).filter(|_| !application.owns(live))?)));
+    let of_others: Vec<_> = of_others.collect();
+    let wanted: HashSet<ObjectKey> = match of_others.is_empty() {
+        true => HashSet::new(),
+        false => resources.iter().map(|entry| entry.object.key()).collect(),
+    };
+    for (live, other) in of_others {
         let key = live.key();
-        if !resources.iter().any(|entry| entry.object.key() == key) {
+        if !wanted.contains(&key) {
             continue;
         }
         notes.push(format!("{key} is part of applications {} and {other}", application.instance()));
@@ -434,14 +439,17 @@ fn resource_items(
     tracked: &[Object],
 ) -> Vec<Item> {
     let mut order: Vec<&Resource> = resources.iter().collect();
-    order.sort_by(|a, b| a.wave.cmp(&b.wave).then_with(|| sync_key(&a.object).cmp(&sync_key(&b.object))));
+    order.sort_by_cached_key(|entry| (entry.wave, sync_key(&entry.object)));
+    let live: HashMap<ObjectKey, &Object> = match options.respect_ignore_differences {
+        true => tracked.iter().rev().map(|live| (live.key(), live)).collect(),
+        false => HashMap::new(),
+    };
     order
         .into_iter()
         .map(|entry| {
-            let live = tracked.iter().find(|live| live.key() == entry.object.key());
             let mut object = entry.object.clone();
-            if options.respect_ignore_differences
-                && let Some(live) = live
+            if !live.is_empty()
+                && let Some(live) = live.get(&object.key())
             {
                 respect_ignored(application, &mut object, live);
             }

@@ -1,6 +1,6 @@
 //! An application's sync on its way to a plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use landfall_engine::{Action, Desired, Kinds, Live, Look, MadeNamespace, Places, Plan, Report, Sight, Wish};
 use landfall_object::health::Rulebook;
@@ -260,7 +260,8 @@ impl Wish for Sync {
                 Err(_) => return Err(Error::UnknownKind { key: Box::new(key) }),
             }
         }
-        let is_new = |key: &ObjectKey| !key.name.is_empty() && !self.tracked.iter().any(|live| live.key() == *key);
+        let known: HashSet<ObjectKey> = self.tracked.iter().map(Object::key).collect();
+        let is_new = |key: &ObjectKey| !key.name.is_empty() && !known.contains(key);
         let objects = self.request.targets.iter().map(|target| target.object.key()).filter(is_new).collect();
         Ok(Look { objects, ..Look::default() })
     }

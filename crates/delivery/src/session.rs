@@ -51,6 +51,8 @@ pub struct Session {
     pub health: Rulebook,
     /// What becomes of an Application whose project is not there.
     pub missing_project: MissingProject,
+    /// Whether Applications are given as they are where they live, by who watches them there: a comparison does not ask once more.
+    pub given_as_live: bool,
     /// Whether releases' records tell of hooks while they run.
     pub hook_runs: KeptRuns,
     /// What was unpacked of releases' records.
@@ -158,6 +160,7 @@ impl Session {
             excluded: Arc::default(),
             health: Rulebook::default(),
             missing_project: MissingProject::default(),
+            given_as_live: false,
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),
             pens: Pens::default(),

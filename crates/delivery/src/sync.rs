@@ -27,9 +27,22 @@ impl Session {
     fn applications_expecting(&self, expected: Kinds) -> Applications {
         let (cluster, home, store) = (self.cluster.clone(), self.home.clone(), self.store.clone());
         let (semantics, pens, claims) = (self.semantics, self.pens.clone(), self.claims.clone());
-        let barred = self.barred.clone();
+        let (barred, given_as_live) = (self.barred.clone(), self.given_as_live);
         let (clock, excluded, health) = (Arc::clone(&self.clock), Arc::clone(&self.excluded), self.health.clone());
-        Applications { cluster, home, store, clock, expected, semantics, excluded, health, pens, claims, barred }
+        Applications {
+            cluster,
+            home,
+            store,
+            clock,
+            expected,
+            semantics,
+            excluded,
+            health,
+            pens,
+            claims,
+            barred,
+            given_as_live,
+        }
     }
 
     /// Brings to an end what an earlier process left open on an Application.

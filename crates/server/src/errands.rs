@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, Pin, Project, Refused, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_apps::{
+    APPROVAL, Application, CONFIRMED, Operation, Pin, Project, Refused, ResourceName, SyncStatus, Tried, tried_in_vain,
+};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave};
 use landfall_delivery::{
@@ -253,7 +255,9 @@ impl Work {
 
     /// Compares an Application with what is live.
     pub(crate) async fn compare(&self, application: &Application, revisions: Vec<String>) -> Result<Found, String> {
-        let session = self.session_of(application)?;
+        let mut session = self.session_of(application)?;
+        // It is watched. Whether an approval still counts hangs on what was delivered last, which the watch may tell in a moment.
+        session.given_as_live = [APPROVAL, CONFIRMED].iter().all(|name| application.object.annotation(name).is_none());
         let compared = async {
             let stand_ins = self.stand_ins(application, &revisions).await;
             let stand_ins = stand_ins.map_err(|diagnostic| vec![diagnostic])?;

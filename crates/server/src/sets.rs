@@ -98,7 +98,7 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
     let (clock, stop) = (Arc::clone(&work.session.clock), work.session.stop.clone());
     let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
     let mut sets = work.session.cluster.observe(vec![all(set_kind())]);
-    // Of the list, those that sets have made.
+    // Of the list, those that sets have made; nobody asks for it as long as there is no set.
     let made = |object: Object| is_made(&object).then_some(object);
     let mut applications = work.session.cluster.observe_as(vec![all(application_kind())], made);
     let (told, mut looked) = channel(64);
@@ -133,7 +133,7 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
                 }
                 None => break,
             },
-            Some(change) = applications.next() => match change {
+            Some(change) = applications.next(), if !keeper.kept.is_empty() => match change {
                 Ok(Change::Applied(object) | Change::Deleted(object)) => keeper.application_changed(&object, now),
                 Ok(Change::Listed(_, objects)) => objects.iter().for_each(|it| keeper.application_changed(it, now)),
                 Ok(Change::Interrupted(_)) | Err(_) => {}

@@ -73,3 +73,21 @@ async fn what_somebody_changes_after_the_comparison_is_not_written_over() {
     let (synced, _) = place.sync(&application, &settings("2")).await;
     assert!(synced.report.succeeded(), "{:?}", synced.report);
 }
+
+#[tokio::test]
+async fn who_watches_an_application_gives_it_as_it_is_and_it_is_not_asked_for() {
+    let mut place = Place::new().await;
+    let known = json!({"version": "v1", "kind": "ConfigMap", "namespace": place.namespace, "name": "c0"});
+    let mut application = place.application(&[]);
+    place.sync(&application, &settings("1")).await;
+    // What it has delivered is known of its status alone.
+    let facts = &place.applications.store.facts;
+    facts.remove("application-resources", &application.target()).await.expect("removed");
+    application.object.map_mut().insert("status".to_owned(), json!({"resources": [known]}));
+    let others = &settings("1")[1..];
+    let compared = place.prepare(&application, others).await;
+    assert_eq!(compared.resources().len(), 4, "nobody has put it there");
+    place.applications.given_as_live = true;
+    let compared = place.prepare(&application, others).await;
+    assert_eq!((compared.resources().len(), compared.status()), (5, SyncStatus::OutOfSync));
+}

@@ -54,6 +54,7 @@ impl Place {
             pens: Default::default(),
             claims: Default::default(),
             barred: Default::default(),
+            given_as_live: false,
         };
         let revision = "0123456789abcdef0123456789abcdef01234567".to_owned();
         Place { namespace, applications, conductor, revision, told }
