@@ -13,6 +13,9 @@ pub(super) fn told(desired: &Desired, template: &PodTemplate<'_>, rule: &Rule) -
     let (before, after): (Vec<_>, Vec<_>) = containers.iter().partition(|it| it.role == ContainerRole::Init);
     before.into_iter().find_map(|first| {
         let words = words(first);
+        if words.iter().any(|(_, word)| copies(word)) {
+            return None;
+        }
         let (volume, place, (field, _)) = mounts(first).find_map(|(volume, own)| {
             let (_, place) = after.iter().flat_map(|it| mounts(it)).find(|(other, place)| {
                 let is_far = place.matches('/').count() > 1 && !is_below(place, own) && !is_below(own, place);
@@ -41,6 +44,12 @@ fn mounts<'c>(container: &Container<'c>) -> impl Iterator<Item = (&'c str, &'c s
         .filter_map(|mount| Some((mount["name"].as_str()?, mount["mountPath"].as_str()?.trim_end_matches('/'))))
 }
 
+/// Whether a text copies files: what it takes may be the image's own.
+fn copies(text: &str) -> bool {
+    let is_letter = |it: char| it.is_ascii_alphanumeric() || "._-/".contains(it);
+    text.split(|it| !is_letter(it)).any(|word| ["cp", "mv", "rsync", "tar"].contains(&word))
+}
+
 fn is_below(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -58,6 +67,12 @@ fn names(text: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_copies_may_take_what_its_image_brings() {
+        assert!(copies("cp -vnr /etc/agent /opt") && copies("set -e; mv /etc/agent/* /opt"));
+        assert!(!copies("mkdir -p /data/cp") && !copies("test -d /srv/tar.d"));
+    }
 
     #[test]
     fn a_path_is_named_as_a_whole() {
