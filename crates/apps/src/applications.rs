@@ -177,8 +177,14 @@ impl Applications {
     /// [`Error::UnknownKind`], [`Error::Shared`], [`Error::WipesOut`], and what planning refuses.
     #[boxed]
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
-        let read = if self.given_as_live { None } else { self.read(application).await? };
-        let live = if self.given_as_live { Some(&application.object) } else { read.as_ref() };
+        let read;
+        let live = match self.given_as_live {
+            true => Some(&application.object),
+            false => {
+                read = self.read(application).await?;
+                read.as_ref()
+            }
+        };
         let by = (request.project.as_ref(), Reading::Lately);
         let mut tracked = self.tracked_by(application, live, by).await?;
         tracked.retain(|object| !self.excluded.excludes(application, &object.key()));

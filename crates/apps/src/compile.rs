@@ -269,13 +269,13 @@ fn shared(
     tracked: &[Object],
     notes: &mut Vec<String>,
 ) -> Option<SharedObject> {
-    let mut first = None;
     let of_others = tracked.iter().filter_map(|live| Some((live, owner(live).filter(|_| !application.owns(live))?)));
     let of_others: Vec<_> = of_others.collect();
-    let wanted: HashSet<ObjectKey> = match of_others.is_empty() {
-        true => HashSet::new(),
-        false => resources.iter().map(|entry| entry.object.key()).collect(),
-    };
+    if of_others.is_empty() {
+        return None;
+    }
+    let wanted: HashSet<ObjectKey> = resources.iter().map(|entry| entry.object.key()).collect();
+    let mut first = None;
     for (live, other) in of_others {
         let key = live.key();
         if !wanted.contains(&key) {

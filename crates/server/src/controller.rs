@@ -2,6 +2,7 @@
 
 mod acting;
 mod refreshing;
+mod seeing;
 mod sharing;
 mod weighing;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, PIN_ANNOTATION, instance_name, refused_operation};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION, refused_operation};
 use landfall_cluster::{Change, Interest};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
@@ -27,8 +28,8 @@ use crate::checks::Known;
 use crate::entry::{ALONGSIDE, Alone, Entry, Writing, digest_of};
 use crate::errands::{Work, comparison, is_terminating};
 use crate::ground::application_kind;
-use crate::happened::{Found, Happened, Seen};
-use crate::live::{Follows, Lives};
+use crate::happened::{Found, Happened};
+use crate::live::Lives;
 use crate::news::{self, Standing};
 use crate::others;
 use crate::projects::{Projects, Weighed};
@@ -381,50 +382,7 @@ impl Controller {
             }
             Happened::Polled(address) => self.moved(&[address], None),
             Happened::Connected(clusters) => self.connected(&clusters),
-            Happened::Live(server, seen) => {
-                if let Seen::Unwatched(gvk, why) = &seen {
-                    tracing::warn!("{} is not watched: {why}", gvk.kind);
-                }
-                let listed = match &seen {
-                    Seen::Listed(gvk, _) => Some(gvk.clone()),
-                    _ => None,
-                };
-                let of_one = match &seen {
-                    Seen::Applied(name, _, version) | Seen::Deleted(name, version) => Some((name.clone(), *version)),
-                    Seen::Listed(..) | Seen::Unwatched(..) => None,
-                };
-                // Of a list, one thing for each Application, however many of its objects say so.
-                let mut follows: BTreeMap<Box<str>, Follows> = BTreeMap::new();
-                for (name, one) in self.live.note(&server, seen) {
-                    let known = follows.entry(name).or_insert(one);
-                    *known = one.max(*known);
-                }
-                self.board.note(|told| told.events += 1);
-                let concerned = self.entries.iter().filter(|(_, entry)| entry.destination.server == server);
-                let concerned = concerned.filter_map(|(key, entry)| {
-                    let name = instance_name(key.namespace.as_deref().unwrap_or_default(), &key.name);
-                    let follows = follows.get(&*name)?;
-                    Some((key.clone(), *follows, entry.unread.load(Ordering::Acquire)))
-                });
-                let concerned: Vec<_> = if follows.is_empty() { Vec::new() } else { concerned.collect() };
-                for (key, follows, sees_it) in concerned {
-                    match &of_one {
-                        Some((name, version)) => {
-                            let kind = (name.group.as_str(), name.kind.as_str());
-                            self.work.recents.told(&key, kind, &name.namespace, *version);
-                        }
-                        None => self.work.recents.clear(&key),
-                    }
-                    let observation = match follows {
-                        Follows::Difference if !sees_it => Observation::LiveChanged,
-                        Follows::Difference | Follows::Health => Observation::Tick,
-                    };
-                    self.observe(&key, observation);
-                }
-                if let Some(gvk) = listed {
-                    self.live.noted(&server, &gvk);
-                }
-            }
+            Happened::Live(server, seen) => self.seen(&server, seen),
             Happened::Observed(key, observation) => {
                 if let (Observation::Ended { number, end }, Some(entry)) = (&observation, self.entries.get_mut(&*key))
                     && entry.state.works_on(*number)
@@ -839,7 +797,7 @@ mod tests {
                 crate::row::Row { owner: Some("shop".into()), digest: digest.into(), health: None, counts: false };
             let name =
                 landfall_apps::ResourceName { kind: "ConfigMap".into(), name: "settings".into(), ..Default::default() };
-            let listed = Seen::Listed(Gvk::new("", "v1", "ConfigMap"), vec![(name, row)]);
+            let listed = crate::happened::Seen::Listed(Gvk::new("", "v1", "ConfigMap"), vec![(name, row)]);
             controller.note(Happened::Live(Arc::clone(&server), listed));
             controller.pending.get(&key).is_some_and(|told| told.contains(&Observation::LiveChanged))
         };

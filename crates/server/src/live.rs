@@ -59,19 +59,19 @@ impl Lives {
         self.clusters.get_mut(server).map(|live| live.note(seen)).unwrap_or_default()
     }
 
-    /// What has been taken note of now: who waits for a kind's list hears of it.
+    /// What a kind's list shows has been taken note of, and what follows as well: who waits for that hears of it.
     pub(crate) fn noted(&self, server: &str, gvk: &Gvk) {
         let watched =
             self.clusters.get(server).and_then(|live| live.watched.get(&(gvk.group.clone(), gvk.kind.clone())));
         if let Some(watched) = watched {
-            watched.listed.1.send_replace(watched.listed.0);
+            watched.listed.send_replace(true);
         }
     }
 
     /// Tells when all of a kind is known; nothing where nobody watches it, or it is known already.
     pub(crate) fn listing(&self, server: &str, gvk: &Gvk) -> Option<watch::Receiver<bool>> {
         let watched = self.clusters.get(server)?.watched.get(&(gvk.group.clone(), gvk.kind.clone()))?;
-        (watched.ended.is_some() && !watched.listed.0).then(|| watched.listed.1.subscribe())
+        (watched.ended.is_some() && !*watched.listed.borrow()).then(|| watched.listed.subscribe())
     }
 
     /// Forgets a cluster that is reached otherwise now, or no more.
@@ -97,8 +97,8 @@ pub(crate) struct Live {
 }
 
 struct Watched {
-    /// Whether all of it is known; who waits for that hears of it once what follows has been taken note of.
-    listed: (bool, watch::Sender<bool>),
+    /// Whether all of it is known, and what follows from that.
+    listed: watch::Sender<bool>,
     ended: Option<CancellationToken>,
 }
 
@@ -112,7 +112,7 @@ impl Live {
         stop: &CancellationToken,
     ) {
         let known = self.watched.entry((gvk.group.clone(), gvk.kind.clone()));
-        let watched = known.or_insert(Watched { listed: (false, watch::Sender::new(false)), ended: None });
+        let watched = known.or_insert(Watched { listed: watch::Sender::new(false), ended: None });
         if watched.ended.is_some() {
             return;
         }
@@ -135,7 +135,7 @@ impl Live {
     /// Whether all objects of a kind are known that belong to somebody.
     pub(crate) fn is_listed(&self, name: &ResourceName) -> bool {
         let kind = (name.group.clone(), name.kind.clone());
-        self.watched.get(&kind).is_some_and(|watched| watched.listed.0)
+        self.watched.get(&kind).is_some_and(|watched| *watched.listed.borrow())
     }
 
     fn note(&mut self, seen: Seen) -> Vec<(Box<str>, Follows)> {
@@ -143,9 +143,6 @@ impl Live {
             Seen::Applied(name, row, _) => self.applied(name, row),
             Seen::Deleted(name, _) => self.deleted(&name),
             Seen::Listed(gvk, rows) => {
-                if let Some(watched) = self.watched.get_mut(&(gvk.group.clone(), gvk.kind.clone())) {
-                    watched.listed.0 = true;
-                }
                 let of_kind = |name: &&Arc<ResourceName>| name.group == gvk.group && name.kind == gvk.kind;
                 let gone: Vec<Arc<ResourceName>> = {
                     let there: std::collections::HashSet<&ResourceName> = rows.iter().map(|(name, _)| name).collect();

@@ -99,7 +99,7 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
     let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
     let mut sets = work.session.cluster.observe(vec![all(set_kind())]);
     // Of the list, those that sets have made; nobody asks for it as long as there is no set.
-    let made = |object: Object| is_made(&object).then_some(object);
+    let made = |object: Object| set_of(&object).is_some().then_some(object);
     let mut applications = work.session.cluster.observe_as(vec![all(application_kind())], made);
     let (told, mut looked) = channel(64);
     let mut keeper = Keeper {
@@ -150,9 +150,10 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
     keeper.tasks.wait().await;
 }
 
-/// Whether a set has made an Application.
-fn is_made(object: &Object) -> bool {
-    object.controller().is_some_and(|owner| owner.kind == "ApplicationSet")
+/// The set that has made an Application.
+fn set_of(object: &Object) -> Option<ObjectKey> {
+    let owner = object.controller().filter(|owner| owner.kind == "ApplicationSet")?;
+    Some(ObjectKey::new(set_kind(), object.namespace(), &*owner.name))
 }
 
 struct Keeper {
@@ -212,8 +213,7 @@ impl Keeper {
     }
 
     fn application_changed(&mut self, object: &Object, now: Timestamp) {
-        let Some(owner) = object.controller().filter(|_| is_made(object)) else { return };
-        let key = ObjectKey::new(set_kind(), object.namespace(), &*owner.name);
+        let Some(key) = set_of(object) else { return };
         let soon = now.checked_add(SignedDuration::from_secs(PAUSE)).unwrap_or(now);
         if let Some(kept) = self.kept.get_mut(&key) {
             kept.wants(Look::Known, soon);

@@ -647,8 +647,10 @@ fn conditions_of(text: &str, with_loops: bool) -> Vec<Condition> {
             found[at].inner.push_str(&format!("\n{bare}"));
         }
         match word {
-            "if" | "with" => {
-                let paths = asked(bare, dots.last().unwrap_or(&Dot::Root));
+            "range" if !with_loops => open.push(Open { word: bare, condition: None }),
+            "if" | "with" | "range" => {
+                let (dot, is_loop) = (dots.last().unwrap_or(&Dot::Root), word == "range");
+                let paths = if is_loop { looped_over(bare, dot).into_iter().collect() } else { asked(bare, dot) };
                 let around: String = open.iter().map(|it| it.word).collect::<Vec<_>>().join("\n");
                 let condition = (!paths.is_empty()).then(|| {
                     found.push(Condition {
@@ -657,31 +659,13 @@ fn conditions_of(text: &str, with_loops: bool) -> Vec<Condition> {
                         about: around,
                         inner: String::new(),
                         is_if: word == "if",
-                        is_loop: false,
+                        is_loop,
                     });
                     found.len() - 1
                 });
                 open.push(Open { word: bare, condition });
             }
-            "range" if with_loops => {
-                let over = bare.split_once(":=").map_or(bare, |(_, over)| over).trim();
-                let over = over.strip_prefix("range").unwrap_or(over).trim();
-                let paths: Vec<String> = operand(over, dots.last().unwrap_or(&Dot::Root)).into_iter().collect();
-                let around: String = open.iter().map(|it| it.word).collect::<Vec<_>>().join("\n");
-                let condition = (!paths.is_empty()).then(|| {
-                    found.push(Condition {
-                        line,
-                        paths,
-                        about: around,
-                        inner: String::new(),
-                        is_if: false,
-                        is_loop: true,
-                    });
-                    found.len() - 1
-                });
-                open.push(Open { word: bare, condition });
-            }
-            "range" | "define" | "block" => open.push(Open { word: bare, condition: None }),
+            "define" | "block" => open.push(Open { word: bare, condition: None }),
             // What is done otherwise is known to be possible; and what is asked then, is a condition of its own.
             "else" => {
                 if let Some(at) = open.last_mut().and_then(|it| it.condition.take()) {
@@ -710,6 +694,12 @@ fn conditions_of(text: &str, with_loops: bool) -> Vec<Condition> {
         moved(action, &mut dots);
     }
     found
+}
+
+/// The path that a loop goes over; none where it is over anything else.
+fn looped_over(action: &str, dot: &Dot) -> Option<String> {
+    let over = action.split_once(":=").map_or(action, |(_, over)| over).trim();
+    operand(over.strip_prefix("range").unwrap_or(over).trim(), dot)
 }
 
 /// The paths that a condition needs one of; none where it asks for anything else, or for what is not there.
