@@ -3,13 +3,13 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::legacy::{Builder, Client as HttpClient};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use kube::client::retry::RetryPolicy;
 use kube::client::{Body, ClientBuilder, ConfigExt as _};
 use tokio::net::TcpStream;
@@ -17,6 +17,10 @@ use tower::retry::RetryLayer;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use crate::under_way::{Watching, must_not_arrive};
+
+/// How long a connection is kept that nothing goes over: a server that answers a thousand questions at once needs few of them a moment
+/// later. What closes them ends with the leave of what is on its way, and from then on they are closed as one is looked for.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// A client as `kube` makes one, but for its connections. What it says of a proxy it goes on saying.
 pub(crate) fn client(config: kube::Config, watching: Watching) -> Result<kube::Client, kube::Error> {
@@ -30,7 +34,9 @@ pub(crate) fn client(config: kube::Config, watching: Watching) -> Result<kube::C
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
     connector.set_reset_reader_on_write(config.reset_reader_on_write);
-    let http: HttpClient<_, Body> = Builder::new(watching).build(connector);
+    // Without a timer none that is idle is ever closed: after a burst of requests each went on holding its buffers.
+    let http: HttpClient<_, Body> =
+        Builder::new(watching).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.default_retry.then(|| RetryLayer::new(RetryPolicy::server_retry())))
@@ -123,7 +129,7 @@ impl Write for Resettable {
 mod tests {
     use std::time::Duration;
 
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
     use crate::under_way::ALONE;
@@ -150,5 +156,28 @@ mod tests {
         let reset = stream.read(&mut heard).await.expect_err("it is reset");
         assert_eq!(reset.kind(), std::io::ErrorKind::ConnectionReset);
         assert!(sending.await.expect("it ends").is_err());
+    }
+
+    /// What a burst of requests has opened is not held for as long as the server likes.
+    #[tokio::test]
+    async fn a_connection_that_nothing_goes_over_is_closed() {
+        let _alone = ALONE.lock().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("its address"));
+        let client = crate::client(kube::Config::new(address.parse().expect("an address"))).expect("a client");
+        let asking = tokio::spawn(async move {
+            let request = http::Request::get("/version").body(kube::client::Body::empty()).expect("a request");
+            let answer = client.send(request).await.expect("an answer");
+            answer.into_body().collect_bytes().await.expect("its body");
+            client
+        });
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut heard = vec![0; 16 * 1024];
+        assert!(stream.read(&mut heard).await.expect("what is asked") > 0);
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.expect("it is answered");
+        let client = asking.await.expect("it is asked");
+        let ended = tokio::time::timeout(super::IDLE * 5, stream.read(&mut heard)).await.expect("it is closed in time");
+        assert_eq!(ended.expect("in order"), 0);
+        drop(client);
     }
 }

@@ -81,10 +81,12 @@ impl Beginning {
     /// # Errors
     /// It cannot be read, or holds neither a chart nor an Application.
     pub fn of(directory: &std::path::Path, shown: &str) -> Result<Self, Vec<Diagnostic>> {
+        let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         let (source, inside) = working_tree(directory).map_err(|diagnostic| vec![diagnostic])?;
         let mut charts = charts(&source, &inside).map_err(|diagnostic| vec![diagnostic])?;
         let applications = applications(&source, &inside).map_err(|diagnostic| vec![diagnostic])?;
         if charts.is_empty() && applications.is_empty() {
+            let shown = if shown == "." { real.display().to_string() } else { shown.to_owned() };
             let text = format!("`{shown}` holds neither a chart nor an Argo Application");
             return Err(vec![
                 Diagnostic::error(code::NOTHING_TO_DELIVER, text)
@@ -96,7 +98,6 @@ impl Beginning {
             let of_it = applications.iter().find(|it| it.path.as_deref() == Some(whole.trim_end_matches('/')));
             chart.namespace = of_it.and_then(|it| it.namespace.clone());
         }
-        let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         let named = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let environments = environments(&charts, &applications);
         Ok(Beginning { name: system_name(&named), charts, environments })

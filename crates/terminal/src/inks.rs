@@ -109,16 +109,23 @@ impl Inks {
 
     /// A text of one line folded into lines of at most so many columns: at a blank, behind what joins words in names, or
     /// where there is nothing of the kind in the middle of a word. What follows stands under the text, not under the mark
-    /// in front of it; paint begins and ends on each line.
+    /// in front of it, and deeper than a text that is indented, as the lines below may be; paint begins and ends on each line.
     pub fn fold(&self, text: &str, columns: usize) -> Vec<String> {
         if self.width(text) <= columns {
             return vec![text.to_owned()];
         }
         let cells = self.cells(text);
         let blanks = cells.iter().take_while(|cell| cell.character == ' ').count();
-        let marked =
-            matches!(&cells[..], [mark, blank, ..] if blank.character == ' ' && !mark.character.is_alphanumeric());
-        let hanging = if marked { 2 } else { blanks }.min(columns / 2);
+        let marked = blanks == 0
+            && matches!(&cells[..], [mark, blank, ..] if blank.character == ' ' && !mark.character.is_alphanumeric());
+        let hanging = if marked {
+            2
+        } else if blanks > 0 {
+            blanks + 2
+        } else {
+            0
+        }
+        .min(columns / 2);
         let (mut lines, mut from) = (Vec::new(), 0);
         while from < cells.len() {
             let indent = if lines.is_empty() { 0 } else { hanging };
@@ -259,6 +266,7 @@ mod tests {
         assert_eq!(inks.fold("deployment/web-frontend", 15), ["deployment/web-", "frontend"]);
         assert_eq!(inks.fold("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(inks.fold("~ Deployment/web", 13), ["~ Deployment/", "  web"]);
+        assert_eq!(inks.fold("  refers KEY one/two", 13), ["  refers KEY", "    one/two"]);
         let painted = inks.fold(&inks.paint(Ink::Red, "not ready"), 5);
         let lines: Vec<String> = painted.iter().map(|line| inks.show(line, Colour::On)).collect();
         assert_eq!(lines, ["\u{1b}[31mnot\u{1b}[39m", "\u{1b}[31mready\u{1b}[39m"]);

@@ -190,6 +190,14 @@ impl Printer {
         }
     }
 
+    /// Writes what became of something and what may be typed next, joined by ` · `: each on a line of its own where all of it is
+    /// wider than the terminal, so that a command stays whole.
+    pub fn advice(&self, text: &str) {
+        let is_wide =
+            self.columns_of(crate::stream::out_columns).is_some_and(|columns| self.inks.width(text) > columns);
+        self.line(&if is_wide { text.replace(" · ", "\n  ") } else { text.to_owned() });
+    }
+
     /// Says a table on standard error, unless quiet.
     pub fn status_table(&self, table: &Table) {
         let columns = self.columns_of(crate::stream::err_columns);

@@ -527,9 +527,9 @@ impl Report for Delivered<'_> {
             }
         }
         ui.line("");
-        ui.line(&self.ended());
+        ui.advice(&self.ended());
         if let Some(stays) = connection.announcement() {
-            ui.line(&format!(
+            ui.advice(&format!(
                 "the embedded cluster stays at {} (pid {}) · kubectl --kubeconfig {} get pods -A",
                 stays.server,
                 stays.pid,

@@ -60,8 +60,9 @@ fn se_09_se_10_se_14_se_17_se_18_a_tag_that_may_not_run_is_refused_with_its_own_
         here.run(&["version", "check", tag, "--channel", channel]).exits(5).says(says).says("LF0962");
     }
     for (tag, channel) in [("0.5.0-alpha.123.1", "alpha"), ("0.5.0-rc.1", "rc"), ("v0.5.0", "stable")] {
-        here.run(&["version", "check", tag, "--channel", channel]).exits(0).says("may run");
+        here.run(&["version", "check", tag, "--channel", channel]).exits(0).says(&format!("may run as {channel}"));
     }
+    here.run(&["version", "check", "1.2.3"]).exits(0).says("no channel and no environment was asked");
     here.run(&["version", "check", "0.5.0", "--channel", "test"]).exits(2).says("alpha, rc and stable");
     here.run(&["version", "check"]).exits(2);
 }

@@ -61,10 +61,13 @@ impl Verb for VersionCheckArgs {
             verdict.step = Some(self.step(context).await?);
         }
         if let Some(tag) = &self.tag {
-            let policy = self.policy(context).await?;
+            let environment = self.environment(context)?;
+            let policy = self.policy(context, environment.as_ref()).await?;
             let read = Tag::under(tag, &policy)
                 .map_err(|refusal| Failure::from(Diagnostic::refused(code::BAD_TAG, refusal.to_string())))?;
             verdict.tag = Some(read.to_string());
+            verdict.channel = self.channel;
+            verdict.environment = environment;
         }
         context.report(&verdict, Exit::Done, started);
         Ok(Exit::Done)
@@ -118,16 +121,20 @@ impl VersionCheckArgs {
         }))
     }
 
-    async fn policy(&self, context: &Context) -> Result<TagPolicy, Failure> {
-        let open = TagPolicy { policy: ImagePolicy::Semver, channel: self.channel, places: Vec::new() };
+    /// The environment that is asked.
+    fn environment(&self, context: &Context) -> Result<Option<EnvironmentName>, Failure> {
+        if self.env.is_some() {
+            return Ok(self.env.clone());
+        }
         // What stands in the environment says less than what is typed.
-        let usual = || context.host.env.get("LANDFALL_ENV").filter(|name| self.channel.is_none() && !name.is_empty());
-        let usual = || usual().map(|name| EnvironmentName::parse(name).map_err(|why| bad_name(&why.to_string())));
-        let environment = match &self.env {
-            Some(environment) => Some(environment.clone()),
-            None => usual().transpose()?,
+        let usual = context.host.env.get("LANDFALL_ENV").filter(|name| self.channel.is_none() && !name.is_empty());
+        usual.map(|name| EnvironmentName::parse(name).map_err(|why| bad_name(&why.to_string()))).transpose()
+    }
+
+    async fn policy(&self, context: &Context, environment: Option<&EnvironmentName>) -> Result<TagPolicy, Failure> {
+        let Some(environment) = environment else {
+            return Ok(TagPolicy { policy: ImagePolicy::Semver, channel: self.channel, places: Vec::new() });
         };
-        let Some(environment) = &environment else { return Ok(open) };
         let query = PlaceQuery { environment: Some(environment.clone()), ..PlaceQuery::default() };
         let place = context.host.declared_place(None, &query).await?;
         declared_policy(&place).ok_or_else(|| {
@@ -153,6 +160,10 @@ struct Step {
 struct Verdict {
     step: Option<Step>,
     tag: Option<String>,
+    /// The channel that the tag was asked of.
+    channel: Option<Channel>,
+    /// The environment that the tag was asked of.
+    environment: Option<EnvironmentName>,
 }
 
 impl Report for Verdict {
@@ -160,7 +171,8 @@ impl Report for Verdict {
 
     fn data(&self) -> Value {
         let step = self.step.as_ref().map(|it| json!({"from": it.from, "to": it.to, "step": it.step}));
-        json!({"accepted": true, "step": step, "tag": self.tag})
+        let environment = self.environment.as_ref().map(EnvironmentName::as_str);
+        json!({"accepted": true, "step": step, "tag": self.tag, "channel": self.channel, "environment": environment})
     }
 
     fn text(&self, ui: &Ui) {
@@ -171,7 +183,17 @@ impl Report for Verdict {
             }
         }
         if let Some(tag) = &self.tag {
-            ui.line(&format!("{tag} may run"));
+            match (&self.environment, self.channel) {
+                (Some(environment), _) => ui.line(&format!("{tag} may run in {environment}")),
+                (None, Some(Channel::Alpha)) => ui.line(&format!("{tag} may run as alpha")),
+                (None, Some(Channel::Rc)) => ui.line(&format!("{tag} may run as rc")),
+                (None, Some(Channel::Stable)) => ui.line(&format!("{tag} may run as stable")),
+                (None, None) => {
+                    ui.advice(&format!(
+                        "{tag} is a version; no channel and no environment was asked · --channel, --env"
+                    ));
+                }
+            }
         }
     }
 
