@@ -138,9 +138,22 @@ fn blocks_masked(text: &str) -> String {
             continue;
         }
         inside = bare.ends_with("-----") && bare.contains("-----BEGIN ");
-        out.push_str(line);
+        match quoted_block(line) {
+            Some((before, behind)) => out.extend([before, behind]),
+            None => out.push_str(line),
+        }
     }
     out
+}
+
+/// What stands before and behind a certificate or key that is quoted, all of it on one line.
+fn quoted_block(line: &str) -> Option<(&str, &str)> {
+    const HEAD_ENDS: &str = "-----\\n";
+    let head = line.find("-----BEGIN ")?;
+    let from = head + line[head..].find(HEAD_ENDS)? + HEAD_ENDS.len();
+    let to = from + line[from..].find("-----END ")?;
+    let is_body = line[from..to].bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\\".contains(&byte));
+    is_body.then_some((&line[..from], &line[to..]))
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -268,6 +281,12 @@ mod tests {
         let key =
             |body: &str| rendered(&format!("-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"));
         assert_eq!(judge(&key("AAVR0PAQ"), &key("BBVR0PAQ"), &key("CVR0PAQHuv==")), Verdict::RandomAgrees);
+        let quoted = |body: &str, behind: &str| {
+            rendered(&format!("c: \"-----BEGIN CERTIFICATE-----\\n{body}\\n-----END CERTIFICATE-----\\n\"{behind}\n"))
+        };
+        let (first, second) = (quoted("AAVR0PAQH\\nxyz=", ""), quoted("BBVR0PAQH\\nuvw=", ""));
+        assert_eq!(judge(&first, &second, &quoted("CVR0PAQH\\nuv", "")), Verdict::RandomAgrees);
+        assert!(!judge(&first, &second, &quoted("CVR0PAQH\\nuv", " ")).passes());
         let (first, second) = (rendered("p: [0xa488514e090]\n"), rendered("p: [0xb488514e090]\n"));
         assert_eq!(judge(&first, &second, &rendered("p: [0x258649852f80]\n")), Verdict::RandomAgrees);
         assert!(!judge(&first, &second, &rendered("p: [0x2586498]\n")).passes());

@@ -7,7 +7,7 @@
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -68,9 +68,28 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     if failed + skipped > 0 { Err(line.into()) } else { Ok(line) }
 }
 
-/// Runs this program with other arguments, shows what it says, and gives whether it ended well and its last line.
+/// The program that makes a run: this one. A selftest has guards stand open, which only builds with debug assertions can be told: a
+/// release build leaves those to the one of the tests' profile beside it.
+///
+/// # Errors
+/// That one is not built.
+fn program(words: &[String]) -> Result<PathBuf, Box<dyn Error>> {
+    let this = std::env::current_exe()?;
+    if cfg!(debug_assertions) || !words.iter().any(|word| word == "--selftest") {
+        return Ok(this);
+    }
+    let profiles = this.parent().and_then(Path::parent).ok_or("the program lies in no directory of a profile")?;
+    let program = profiles.join("ci").join(this.file_name().unwrap_or_default());
+    if program.is_file() {
+        Ok(program)
+    } else {
+        Err("selftests take a build with debug assertions: cargo build --profile ci -p conformance -p landfall".into())
+    }
+}
+
+/// Runs a program of ours with arguments, shows what it says, and gives whether it ended well and its last line.
 fn child(root: &Path, words: &[String]) -> Result<(bool, String), Box<dyn Error>> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(program(words)?);
     let mut child = command.args(words).current_dir(root).stdout(Stdio::piped()).spawn()?;
     let mut last = String::new();
     if let Some(said) = child.stdout.take() {

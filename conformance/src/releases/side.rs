@@ -14,6 +14,9 @@ use super::compare::{decoded, normalised, scrubbed};
 /// How long one command may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// How long what a command has left behind may take to come to rest.
+const SETTLING: Duration = Duration::from_secs(5);
+
 /// A program that speaks as Helm.
 #[derive(Debug, Clone)]
 pub(crate) struct Tool {
@@ -97,13 +100,27 @@ impl Place {
         self.kubectl(&["delete", "crd", "widgets.x.example.com", "--ignore-not-found", "--timeout=20s"]).map(drop)
     }
 
+    /// The objects of a namespace, once its controllers have seen them and what goes has gone; as they are where that takes long. Of two
+    /// programs the slower one would else leave more behind, since the controllers have had more time.
+    fn settled(&self, namespace: &str) -> anyhow::Result<Vec<Value>> {
+        const KINDS: &str = "configmaps,secrets,deployments,services,statefulsets,persistentvolumeclaims,jobs,pods,roles,serviceaccounts";
+        let started = Instant::now();
+        loop {
+            let (_, out, err) =
+                self.kubectl(&["-n", namespace, "get", KINDS, "-o", "json", "--show-managed-fields"])?;
+            let list: Value = serde_json::from_str(&out).with_context(|| format!("kubectl get: {err}"))?;
+            let items = list["items"].as_array().cloned().unwrap_or_default();
+            if items.iter().all(is_seen) || started.elapsed() > SETTLING {
+                return Ok(items);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// The objects of a namespace and the records among them.
     fn left(&self, namespace: &str) -> anyhow::Result<Value> {
-        const KINDS: &str = "configmaps,secrets,deployments,services,statefulsets,persistentvolumeclaims,jobs,pods,roles,serviceaccounts";
-        let (_, out, err) = self.kubectl(&["-n", namespace, "get", KINDS, "-o", "json", "--show-managed-fields"])?;
-        let list: Value = serde_json::from_str(&out).with_context(|| format!("kubectl get: {err}"))?;
         let mut left = serde_json::Map::new();
-        for mut object in list["items"].as_array().cloned().unwrap_or_default() {
+        for mut object in self.settled(namespace)? {
             let kind = object["kind"].as_str().unwrap_or_default().to_owned();
             let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             let made_by_the_cluster = matches!(name.as_str(), "kube-root-ca.crt" | "default")
@@ -157,6 +174,17 @@ impl Place {
         let (stdout, stderr) = if direct { (String::new(), String::new()) } else { (clean(&stdout), clean(&stderr)) };
         Ok(Ended { code, stdout, stderr, left })
     }
+}
+
+/// Whether nothing is under way with an object: it is not going, and a workload's controller has seen it as it is.
+fn is_seen(object: &Value) -> bool {
+    let is_seen_by_its_controller = match object["kind"].as_str() {
+        Some("Deployment" | "StatefulSet") => {
+            object["status"]["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64()
+        }
+        _ => true,
+    };
+    object["metadata"]["deletionTimestamp"].is_null() && is_seen_by_its_controller
 }
 
 /// Words between spaces; single and double quotes keep them together.
