@@ -50,6 +50,8 @@ pub struct Ready {
     pub cluster: String,
     /// Where kubeseal is answered, if anywhere.
     pub sealing: Option<SocketAddr>,
+    /// What `kubectl` is given to ask an embedded cluster.
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// What may be under way between the watches and the controller.
@@ -184,7 +186,9 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         ));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
         let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed(), own_policy))?;
-        ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });
+        let is_embedded = connection.is_in_process() || connection.announcement().is_some();
+        let kubeconfig = is_embedded.then(|| place.state.file("kubeconfig"));
+        ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at, kubeconfig });
         controller.run(ENDING).await;
         drop(serving);
         measuring.abort();

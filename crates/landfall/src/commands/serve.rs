@@ -257,7 +257,11 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         if let Some(address) = ready.sealing {
             context.ui.line(&format!("sealing http://{address}"));
         }
-        context.ui.status(&format!("Applications of {} are kept in sync", ready.cluster));
+        let ask = ready
+            .kubeconfig
+            .as_deref()
+            .map(|file| format!(" · kubectl --kubeconfig {} get applications -A", landfall_host::shell_word(file)));
+        context.ui.status(&format!("Applications of {} are kept in sync{}", ready.cluster, ask.unwrap_or_default()));
     })
     .await?;
     Ok(Exit::Done)

@@ -90,7 +90,7 @@ pub async fn serve_fleet(host: &Host, options: OnlyFleet, ready: impl FnOnce(&Re
     let gate = Arc::new(Gate::new(store.tokens.clone(), clock, (accounts, roles), (&local, &person(host))));
     let front = Arc::new(Front { control: Arc::clone(&control), gate });
     let serving = state.say_serving(&Serving::now(reachable(address), local.revealed(), own_policy))?;
-    ready(&Ready { address, cluster: String::new(), sealing: None });
+    ready(&Ready { address, cluster: String::new(), sealing: None, kubeconfig: None });
     accept(listener, front, stop).await;
     drop(serving);
     control.flush_presence().await;
