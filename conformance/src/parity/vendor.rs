@@ -44,6 +44,10 @@ impl Shelf {
         for chart in charts {
             let Ok(metadata) = metadata(chart) else { continue };
             let version = text(&metadata, "version").to_owned();
+            // What wraps its namesake stands for it nowhere: it would be put into itself.
+            if dependencies(chart).iter().any(|it| text(it, "name") == text(&metadata, "name")) {
+                continue;
+            }
             by_name.entry(text(&metadata, "name").to_owned()).or_default().push((version, chart.clone()));
         }
         Ok(Shelf { by_name })
@@ -180,6 +184,15 @@ pub(crate) fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chart_that_wraps_its_namesake_is_not_put_into_itself() {
+        let ground = tempfile::tempdir().expect("a folder");
+        let wrapper = chart(ground.path(), "helper", "db", "1.0.0", "1.x.x");
+        let shelf = Shelf::of(std::slice::from_ref(&wrapper)).expect("a shelf");
+        let prepared = shelf.prepare(&wrapper, &ground.path().join("copy")).expect("as it is");
+        assert_eq!(prepared, wrapper);
+    }
 
     /// A chart that wants `db` in a version, or is that itself.
     fn chart(ground: &Path, folder: &str, name: &str, version: &str, wants: &str) -> PathBuf {

@@ -110,7 +110,7 @@ fn backend(
         let headless = reference.path == "spec.serviceName";
         let (severity, because) = match headless {
             true => (Severity::Warning, "the pods start, but their host names do not resolve"),
-            false if is_anothers(subject, desired, reference) => {
+            false if is_anothers(subject, reference) => {
                 (Severity::Warning, "nothing answers on this route, unless another release brings the Service")
             }
             false if desired.object.kind() == "Ingress" => {
@@ -144,18 +144,16 @@ fn backend(
     )
 }
 
-/// Whether a Service may be another release's: it is looked for in a namespace that is not the release's own, neither what is delivered
-/// nor its base has anything there that answers, and nobody has looked what the cluster has.
-fn is_anothers(subject: &Subject<'_>, desired: &Desired, reference: &Reference) -> bool {
+/// Whether a Service may be another release's: neither what is delivered nor its base has anything in that namespace that answers, and
+/// nobody has looked what the cluster has.
+fn is_anothers(subject: &Subject<'_>, reference: &Reference) -> bool {
     let answers = |object: &Object| {
         object.namespace() == reference.namespace.as_deref()
             && (object.kind() == "Service" && object.group().is_empty()
                 || pod_template(object).is_some()
                 || may_run_pods(object.group()))
     };
-    let own = subject.unit(&desired.unit).map(|unit| unit.namespace.as_str());
     subject.cluster.known == Known::Assumed
-        && reference.namespace.as_deref() != own
         && !subject.objects().any(|it| answers(&it.object))
         && !subject.before.iter().any(answers)
 }
